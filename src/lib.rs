@@ -1,0 +1,21 @@
+//! scrapeport (front page to come)
+#![no_std]
+
+#[cfg(feature = "std")]
+extern crate std;
+
+#[cfg(feature = "std")]
+mod error;
+pub mod text;
+#[cfg(feature = "http")]
+pub mod http;
+#[cfg(feature = "process")]
+pub mod process;
+#[cfg(feature = "std")]
+mod textfile;
+#[cfg(feature = "exporter")]
+#[doc(hidden)]
+pub mod exporter;
+
+#[cfg(feature = "std")]
+pub use error::Error;

@@ -1,0 +1,20 @@
+//! Exposition text: names, numbers, formats, and the page they are written to.
+//!
+//! Everything here is `no_std`, allocates nothing and does no input or output: text goes into a buffer that the
+//! caller lends, and leaves through the caller's [`Output`].
+//!
+//! Sources: Prometheus text format 0.0.4 and 1.0.0; OpenMetrics 1.0.0.
+
+mod filter;
+mod format;
+mod kind;
+pub(crate) mod name;
+pub(crate) mod number;
+mod page;
+
+pub use filter::NameFilter;
+pub use format::{Escaping, Format, Syntax};
+pub use kind::Kind;
+pub use number::Number;
+pub(crate) use page::{Line, Name};
+pub use page::{Output, Page, Stopped};
