@@ -224,7 +224,7 @@ fn write_any(out: &mut [u8; LONGEST], value: f64) -> usize {
     let mut cursor = Cursor { out, at: 0 };
     let size = value.abs();
     // The longest plain form in this range: "-0.00001234567890123456", 24 bytes.
-    let written = if (1e-5..1e17).contains(&size) {
+    let written = if (1e-5..1e21).contains(&size) {
         write!(cursor, "{value}")
     } else {
         write!(cursor, "{value:e}")
