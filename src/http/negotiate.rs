@@ -120,7 +120,8 @@ impl<'a> Parameters<'a> {
             Some(b"0.0.4") => Version::V0_0_4,
             Some(text) => {
                 let mut parts = text.split(|byte| *byte == b'.');
-                let numbers = parts.clone().all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+                let numbers =
+                    parts.clone().all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
                 let major = parts.next().unwrap_or_default();
                 let one_or_more = major.iter().any(|digit| *digit != b'0');
                 if numbers && one_or_more { Version::V1 } else { Version::Other }
@@ -147,7 +148,8 @@ impl<'a> Parameters<'a> {
         let mut parts = text.splitn(2, |byte| *byte == b'.');
         let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let digits = || whole.iter().chain(fraction);
-        if digits().next().is_none() || !digits().all(u8::is_ascii_digit) || whole.iter().any(|d| *d != b'0') {
+        if digits().next().is_none() || !digits().all(u8::is_ascii_digit) || whole.iter().any(|d| *d != b'0')
+        {
             return 1_000;
         }
         let shown = fraction.iter().chain(b"000").take(3);
@@ -247,7 +249,8 @@ mod tests {
     #[test]
     fn openmetrics_of_any_later_version_is_answered_with_1_0_0() {
         for version in ["1.0.0", "1", "1.0", "1.1", "2.0.0", "9.9.9", "\"1.0.0\"", "10"] {
-            let value = std::format!("application/openmetrics-text ; Version={version} ; escaping=Allow-UTF-8");
+            let value =
+                std::format!("application/openmetrics-text ; Version={version} ; escaping=Allow-UTF-8");
             assert_eq!(media(&[&value]), with_escaping(OM, "allow-utf-8"), "{value}");
         }
     }
@@ -352,7 +355,8 @@ mod tests {
         for value in ["gzip", "GZip", "br, gzip;q=0.1", "gzip;q=0, gzip", "identity;q=0,gzip ; q=1"] {
             assert!(gzip(&[value]), "{value}");
         }
-        for value in ["", "*", "x-gzip", "gzip;q=0", "gzip; Q=0.000", "identity;q=0", "br", "zstd", "gzipped"] {
+        for value in ["", "*", "x-gzip", "gzip;q=0", "gzip; Q=0.000", "identity;q=0", "br", "zstd", "gzipped"]
+        {
             assert!(!gzip(&[value]), "{value}");
         }
     }
