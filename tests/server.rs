@@ -5,7 +5,7 @@ mod support;
 use std::env;
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
@@ -79,7 +79,7 @@ fn every_kind_of_address() {
     }
     for listen in [
         Listen::from(SocketAddr::from(([127, 0, 0, 1], 0))),
-        Listen::from((Ipv4Addr::LOCALHOST.into(), 0)),
+        Listen::from((IpAddr::from([127, 0, 0, 1]), 0)),
         Listen::from(("127.0.0.1", 0)),
         Listen::from(("::1", 0)),
         Listen::from(String::from(LOOPBACK)),
@@ -259,7 +259,7 @@ impl Gate {
     }
 }
 
-impl Collect for Gate {
+impl Collect for &'static Gate {
     fn collect(&self, page: &mut Page<'_>) -> Result<(), CollectError> {
         self.running.fetch_add(1, SeqCst);
         while !self.open.load(SeqCst) {
@@ -272,9 +272,10 @@ impl Collect for Gate {
 
 #[test]
 fn responses_under_way_are_finished() {
-    static GATE: Collector<Gate> = Collector::new("gate", &["app_gate"], Gate::new());
+    static STATE: Gate = Gate::new();
+    static GATE: Collector<&Gate> = Collector::new("gate", &["app_gate"], &STATE);
     static SLOW: Registry = Registry::new(&[]).collecting(&[&GATE]);
-    let gate = GATE.source();
+    let gate = &STATE;
     let _alone = alone();
     let builder = Server::builder(&SLOW).shutdown_grace(PATIENCE);
     let (server, thread) = builder.start_on(LOOPBACK).expect("loopback");
@@ -300,9 +301,10 @@ fn responses_under_way_are_finished() {
 
 #[test]
 fn a_collector_that_never_returns_does_not_hold_up_the_end() {
-    static GATE: Collector<Gate> = Collector::new("gate", &["app_gate"], Gate::new());
+    static STATE: Gate = Gate::new();
+    static GATE: Collector<&Gate> = Collector::new("gate", &["app_gate"], &STATE);
     static STUCK: Registry = Registry::new(&[]).collecting(&[&GATE]);
-    let gate = GATE.source();
+    let gate = &STATE;
     let _alone = alone();
     let builder = Server::builder(&STUCK).shutdown_grace(Duration::from_millis(50));
     let (server, thread) = builder.start_on(LOOPBACK).expect("loopback");

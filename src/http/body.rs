@@ -87,7 +87,9 @@ impl State {
     /// The state after a byte of chunk framing; none if it may not stand there.
     fn after(self, byte: u8) -> Option<Self> {
         Some(match (self, byte) {
-            (Self::Size { value, digits: 1.. }, b'\r') | (Self::Extension(value), b'\r') => Self::SizeLf(value),
+            (Self::Size { value, digits: 1.. }, b'\r') | (Self::Extension(value), b'\r') => {
+                Self::SizeLf(value)
+            }
             (Self::Size { value, digits: 1.. }, b';' | b' ' | b'\t') => Self::Extension(value),
             (Self::Size { value, digits: digits @ ..8 }, digit) => {
                 let digit = char::from(digit).to_digit(16)? as usize;

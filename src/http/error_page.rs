@@ -29,7 +29,8 @@ impl Refusal {
         Self::new(408, "the request head did not arrive in time", "send the head in one piece");
     pub(crate) const LONG_LINE: Self =
         Self::new(414, "the request line is longer than the server's limit", "ask for fewer names at once");
-    pub(crate) const LONG_HEAD: Self = Self::new(431, "the request head is longer than the server's limit", SHORTER);
+    pub(crate) const LONG_HEAD: Self =
+        Self::new(431, "the request head is longer than the server's limit", SHORTER);
     pub(crate) const MANY_FIELDS: Self = Self::new(431, "more than 64 header fields", SHORTER);
     pub(crate) const VERSION: Self = Self::new(505, "only HTTP/1.0 and HTTP/1.1 are spoken here", FORM);
 
@@ -87,9 +88,23 @@ pub(crate) const fn reason(status: u16) -> &'static str {
 
 /// Whether the byte may stand in a token (RFC 9110 §5.6.2).
 pub(crate) const fn is_token_byte(byte: u8) -> bool {
-    matches!(byte,
-        b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
-        || byte.is_ascii_alphanumeric()
+    matches!(
+        byte,
+        b'!' | b'#'
+            | b'$'
+            | b'%'
+            | b'&'
+            | b'\''
+            | b'*'
+            | b'+'
+            | b'-'
+            | b'.'
+            | b'^'
+            | b'_'
+            | b'`'
+            | b'|'
+            | b'~'
+    ) || byte.is_ascii_alphanumeric()
 }
 
 struct Line<'a> {
@@ -144,7 +159,10 @@ mod tests {
 
     #[test]
     fn a_method_comes_back_escaped_and_cut() {
-        assert_eq!(body(b"A\0\xff<"), "# HTTP 405 Method Not Allowed: A\\x00\\xFF\\x3C; use OPTIONS or GET\n");
+        assert_eq!(
+            body(b"A\0\xff<"),
+            "# HTTP 405 Method Not Allowed: A\\x00\\xFF\\x3C; use OPTIONS or GET\n"
+        );
         let long = body(&[b'"'; 8_000]);
         assert!(long.ends_with("\\x22...; use OPTIONS or GET\n") && long.len() < LONGEST, "{long}");
     }

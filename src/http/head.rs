@@ -218,7 +218,8 @@ impl Fields {
                 for field in fields {
                     // httparse takes bare line feeds without a word.
                     let at = offset(block, field.name.as_bytes());
-                    self.regular &= if at == 0 { crlf } else { block.get(at.wrapping_sub(2)) == Some(&b'\r') };
+                    self.regular &=
+                        if at == 0 { crlf } else { block.get(at.wrapping_sub(2)) == Some(&b'\r') };
                     self.take(field.name.as_bytes(), field.value);
                 }
                 let end = &block[..length];

@@ -7,7 +7,7 @@ use crate::text::{Escaping, Format, Syntax};
 
 /// The outcome of a negotiation so far. Header values are folded in one by one and not stored.
 #[derive(Clone, Copy, Debug)]
-pub struct Negotiation {
+pub(crate) struct Negotiation {
     format: Format,
     /// Twice the quality in thousandths, plus one if the format was chosen by name and not by default.
     rank: u16,
@@ -17,7 +17,7 @@ pub struct Negotiation {
 impl Negotiation {
     /// Nothing said yet: text 0.0.4, not compressed.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { format: Format::TEXT, rank: 0, gzip: false }
     }
 
@@ -25,7 +25,7 @@ impl Negotiation {
     ///
     /// The highest quality wins. Between equals the first wins, but text 0.0.4 and wildcards, which mean it, give
     /// way to any format that the client took the trouble to name with its version.
-    pub fn accept(&mut self, value: &[u8]) {
+    pub(crate) fn accept(&mut self, value: &[u8]) {
         for item in split(value, b',') {
             let mut parts = split(item, b';');
             let Some(media) = parts.next().and_then(Media::parse) else { continue };
@@ -39,7 +39,7 @@ impl Negotiation {
     }
 
     /// Folds in the value of an `Accept-Encoding` header. Only `gzip` by name counts, not `*`.
-    pub fn accept_encoding(&mut self, value: &[u8]) {
+    pub(crate) fn accept_encoding(&mut self, value: &[u8]) {
         for item in split(value, b',') {
             let mut parts = split(item, b';');
             if parts.next().is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"gzip")) {
@@ -50,13 +50,13 @@ impl Negotiation {
 
     /// The format to answer in.
     #[must_use]
-    pub const fn format(&self) -> Format {
+    pub(crate) const fn format(&self) -> Format {
         self.format
     }
 
     /// Whether the client takes gzip.
     #[must_use]
-    pub const fn gzip(&self) -> bool {
+    pub(crate) const fn gzip(&self) -> bool {
         self.gzip
     }
 }
@@ -120,7 +120,8 @@ impl<'a> Parameters<'a> {
             Some(b"0.0.4") => Version::V0_0_4,
             Some(text) => {
                 let mut parts = text.split(|byte| *byte == b'.');
-                let numbers = parts.clone().all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
+                let numbers =
+                    parts.clone().all(|part| !part.is_empty() && part.iter().all(u8::is_ascii_digit));
                 let major = parts.next().unwrap_or_default();
                 let one_or_more = major.iter().any(|digit| *digit != b'0');
                 if numbers && one_or_more { Version::V1 } else { Version::Other }
@@ -147,7 +148,8 @@ impl<'a> Parameters<'a> {
         let mut parts = text.splitn(2, |byte| *byte == b'.');
         let (whole, fraction) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
         let digits = || whole.iter().chain(fraction);
-        if digits().next().is_none() || !digits().all(u8::is_ascii_digit) || whole.iter().any(|d| *d != b'0') {
+        if digits().next().is_none() || !digits().all(u8::is_ascii_digit) || whole.iter().any(|d| *d != b'0')
+        {
             return 1_000;
         }
         let shown = fraction.iter().chain(b"000").take(3);
@@ -247,7 +249,8 @@ mod tests {
     #[test]
     fn openmetrics_of_any_later_version_is_answered_with_1_0_0() {
         for version in ["1.0.0", "1", "1.0", "1.1", "2.0.0", "9.9.9", "\"1.0.0\"", "10"] {
-            let value = std::format!("application/openmetrics-text ; Version={version} ; escaping=Allow-UTF-8");
+            let value =
+                std::format!("application/openmetrics-text ; Version={version} ; escaping=Allow-UTF-8");
             assert_eq!(media(&[&value]), with_escaping(OM, "allow-utf-8"), "{value}");
         }
     }
@@ -352,7 +355,8 @@ mod tests {
         for value in ["gzip", "GZip", "br, gzip;q=0.1", "gzip;q=0, gzip", "identity;q=0,gzip ; q=1"] {
             assert!(gzip(&[value]), "{value}");
         }
-        for value in ["", "*", "x-gzip", "gzip;q=0", "gzip; Q=0.000", "identity;q=0", "br", "zstd", "gzipped"] {
+        for value in ["", "*", "x-gzip", "gzip;q=0", "gzip; Q=0.000", "identity;q=0", "br", "zstd", "gzipped"]
+        {
             assert!(!gzip(&[value]), "{value}");
         }
     }
