@@ -6,16 +6,16 @@ extern crate std;
 
 #[cfg(feature = "std")]
 mod error;
-pub mod text;
+#[cfg(feature = "exporter")]
+#[doc(hidden)]
+pub mod exporter;
 #[cfg(feature = "http")]
 pub mod http;
 #[cfg(feature = "process")]
 pub mod process;
+pub mod text;
 #[cfg(feature = "std")]
 mod textfile;
-#[cfg(feature = "exporter")]
-#[doc(hidden)]
-pub mod exporter;
 
 #[cfg(feature = "std")]
 pub use error::Error;

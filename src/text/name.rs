@@ -26,10 +26,7 @@ const fn is_classic(name: &[u8], colon: bool) -> bool {
 
 /// Whether a classic name may hold `byte` at this place.
 pub(crate) const fn is_classic_byte(byte: u8, first: bool, colon: bool) -> bool {
-    byte.is_ascii_alphabetic()
-        || byte == b'_'
-        || (byte == b':' && colon)
-        || (byte.is_ascii_digit() && !first)
+    byte.is_ascii_alphabetic() || byte == b'_' || (byte == b':' && colon) || (byte.is_ascii_digit() && !first)
 }
 
 /// Whether a label name is kept for Prometheus itself: `__*` everywhere, and those that a kind writes on its own.

@@ -224,11 +224,8 @@ fn write_any(out: &mut [u8; LONGEST], value: f64) -> usize {
     let mut cursor = Cursor { out, at: 0 };
     let size = value.abs();
     // The longest plain form in this range: "-0.00001234567890123456", 24 bytes.
-    let written = if (1e-5..1e21).contains(&size) {
-        write!(cursor, "{value}")
-    } else {
-        write!(cursor, "{value:e}")
-    };
+    let written =
+        if (1e-5..1e21).contains(&size) { write!(cursor, "{value}") } else { write!(cursor, "{value:e}") };
     debug_assert!(written.is_ok(), "{value:e} is longer than {LONGEST} bytes");
     cursor.at
 }
