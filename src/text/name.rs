@@ -67,15 +67,6 @@ pub(crate) const fn ends_with(name: &str, suffix: &str) -> bool {
     true
 }
 
-/// The first `length` bytes of `name`; whole where that is no character boundary.
-pub(crate) const fn prefix(name: &'static str, length: usize) -> &'static str {
-    let (head, _) = name.as_bytes().split_at(length);
-    match core::str::from_utf8(head) {
-        Ok(head) => head,
-        Err(_) => name,
-    }
-}
-
 /// Whether two label names become one when they are escaped with underscores.
 pub(crate) const fn same_escaped(left: &str, right: &str) -> bool {
     hash(HASH_START, left, false) == hash(HASH_START, right, false)

@@ -248,7 +248,7 @@ impl Write for Cursor<'_> {
 /// decimal, else when it is written.
 ///
 /// Whole bounds read `1.0`, as OpenMetrics asks, in every format: the same series whichever format a scrape takes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct BoundText {
     bytes: [u8; 23],
     length: u8,
