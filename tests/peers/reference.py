@@ -81,6 +81,9 @@ def every_kind():
     ratio.set(0.5)
     p.Gauge("demo_help", 'A back\\slash, a "quote" and\na new line.', **known).set(1)
     p.Gauge("demo_empty", "A family without rows.", ["row"], **known)
+    p.Counter("demo_traced", "With an example.", **known).inc(2, exemplar={"trace_id": "abc"})
+    slowest = p.Histogram("demo_slowest_seconds", "With an example in a bucket.", buckets=[0.5, 1], **known)
+    slowest.observe(0.75, exemplar={"trace_id": "def", "span_id": "1"})
     registry.register(Discovered())
     return registry
 
@@ -97,7 +100,7 @@ def parsed(families):
     """One line per family and per sample, whatever the notation of the page was."""
     lines = []
     for family in families:
-        lines.append(json.dumps(["family", family.name, family.type, family.unit, family.documentation]))
+        lines.append(json.dumps(["family", family.name, family.type, family.unit, family.documentation], ensure_ascii=False))
         for sample in family.samples:
             line = ["sample", sample.name, sorted(sample.labels.items()), repr(float(sample.value))]
             if sample.timestamp is not None:
@@ -105,7 +108,7 @@ def parsed(families):
             if sample.exemplar is not None:
                 exemplar = sample.exemplar
                 line.append(["exemplar", sorted(exemplar.labels.items()), repr(float(exemplar.value))])
-            lines.append(json.dumps(line))
+            lines.append(json.dumps(line, ensure_ascii=False))
     return "\n".join(lines).encode()
 
 
