@@ -166,7 +166,10 @@ impl Served {
 
     /// Starts the `scrapeport` program on a free port.
     pub(crate) fn program(arguments: &[&str]) -> Self {
-        let address = free_address();
+        Self::program_on(free_address(), arguments)
+    }
+
+    pub(crate) fn program_on(address: SocketAddr, arguments: &[&str]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scrapeport"));
         command.arg(format!("--web.listen-address={address}")).args(arguments);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
@@ -194,4 +197,21 @@ impl Running {
 pub(crate) fn free_address() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("loopback can be listened on");
     listener.local_addr().expect("a listener has an address")
+}
+
+/// The ports of the clients that are connected to an IPv4 address, as the kernel lists them.
+pub(crate) fn clients_of(server: SocketAddr) -> Vec<u16> {
+    const ESTABLISHED: &str = "01";
+    let wanted = format!(":{:04X}", server.port());
+    let table = fs::read_to_string("/proc/net/tcp").expect("the kernel lists connections");
+    let mut ports = Vec::new();
+    for line in table.lines().skip(1) {
+        let fields: Vec<_> = line.split_whitespace().collect();
+        let [_, local, remote, state, ..] = fields[..] else { continue };
+        if state == ESTABLISHED && remote.ends_with(&wanted) {
+            let port = local.rsplit(':').next().and_then(|port| u16::from_str_radix(port, 16).ok());
+            ports.extend(port);
+        }
+    }
+    ports
 }
