@@ -84,7 +84,9 @@ fn groups() -> Vec<Group> {
             cases: vec![
                 Case::new("raw atomic add", raw_counter),
                 Case::new("raw load and store", raw_own),
+                Case::new("scrapeport, own-thread counter", ours::own_counter),
                 Case::new("scrapeport, shared counter", ours::counter),
+                Case::new("scrapeport, own-thread histogram", ours::own_histogram),
                 Case::new("scrapeport, shared histogram", ours::histogram),
             ],
         },
@@ -93,8 +95,10 @@ fn groups() -> Vec<Group> {
             title: "Two threads at once",
             cases: vec![
                 Case::by_two("raw atomic add", raw_counter),
+                Case::by_two("scrapeport, own-thread counter", ours::own_counter),
                 Case::by_two("scrapeport, shared counter", ours::counter),
                 Case::by_two("prometheus, shared counter", prometheus_counter),
+                Case::by_two("scrapeport, own-thread histogram", ours::own_histogram),
                 Case::by_two("scrapeport, shared histogram", ours::histogram),
                 Case::by_two("prometheus, shared histogram", prometheus_histogram),
             ],
@@ -143,7 +147,7 @@ fn compare(group: &Group, quick: bool) {
     ]);
     for (case, result) in group.cases.iter().zip(&rounds) {
         let instructions = (case.threads == 1)
-            .then(|| per_repetition(&["--case", &format!("{}/{}", group.key, case.name)], 2_000, 22_000))
+            .then(|| per_repetition(&["--case", &format!("{}/{}", group.key, case.name)], if quick { 1_000 } else { 20_000 }, if quick { 11_000 } else { 120_000 }))
             .flatten();
         table.row(row(case.name, result, &rounds[0], &rounds[ours], instructions));
     }
