@@ -33,7 +33,10 @@ pub fn family_name(family: usize) -> &'static str {
 /// The label values of a row.
 pub fn labels(row: usize) -> [&'static str; 2] {
     const INTERFACES: [&str; 5] = ["eth0", "wlan0", "br-lan", "wwan0", "lo"];
-    [INTERFACES[row % INTERFACES.len()], forever(format!("/api/v1/sensors/{:04}/state", row / INTERFACES.len()))]
+    [
+        INTERFACES[row % INTERFACES.len()],
+        forever(format!("/api/v1/sensors/{:04}/state", row / INTERFACES.len())),
+    ]
 }
 
 /// Values of all lengths up to nine digits, in no order.

@@ -64,7 +64,10 @@ fn compare(at: usize, quick: bool) {
     let made: Vec<(Vec<u8>, Repeat)> = CANDIDATES.iter().map(|candidate| (candidate.make)(shape)).collect();
     let (pages, runs): (Vec<_>, Vec<_>) = made.into_iter().map(|(page, run)| (page, (1, run))).unzip();
     for (candidate, page) in CANDIDATES.iter().zip(&pages) {
-        let samples = String::from_utf8_lossy(page).lines().filter(|line| !line.is_empty() && !line.starts_with('#')).count();
+        let samples = String::from_utf8_lossy(page)
+            .lines()
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .count();
         assert!(samples == shape.series(), "{}: {samples} samples", candidate.name);
     }
     let (count, turn) = match (at, quick) {
@@ -74,11 +77,7 @@ fn compare(at: usize, quick: bool) {
         (_, false) => (61, 2e6),
     };
     let rounds = take_turns(&runs, count, turn);
-    println!(
-        "### {} series in {} families, two labels each\n",
-        shape.series(),
-        shape.families
-    );
+    println!("### {} series in {} families, two labels each\n", shape.series(), shape.families);
     let mut table = Table::new(&[
         "",
         "ns per series, median",
@@ -92,7 +91,8 @@ fn compare(at: usize, quick: bool) {
     for (place, (candidate, result)) in CANDIDATES.iter().zip(&rounds).enumerate() {
         let case = format!("{at}/{}", candidate.name);
         let (few, many) = [(200, 2200), (20, 120), (1, 3)][at];
-        let instructions = if quick && at == 2 { None } else { per_repetition(&["--case", &case], few, many) };
+        let instructions =
+            if quick && at == 2 { None } else { per_repetition(&["--case", &case], few, many) };
         table.row(vec![
             candidate.name.to_owned(),
             short(result.median() / series),

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use measured::LabelGroup;
 use measured::lasso::{Rodeo, RodeoReader};
 use measured::metric::histogram::Thresholds;
-use paracord::ParaCord;
 use metrics::{Key, Label, Level, Metadata, Recorder};
+use paracord::ParaCord;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::{
     counter::Counter as ClientCounter, family::Family as ClientFamily, gauge::Gauge as ClientGauge,
@@ -136,18 +136,17 @@ fn compare(group: &Group, quick: bool) {
     let rounds = take_turns(&ready, if quick { 15 } else { 61 }, if quick { 1e6 } else { 2e6 });
     println!("### {}\n", group.title);
     let ours = group.cases.iter().position(|case| case.name.starts_with("scrapeport")).unwrap();
-    let mut table = Table::new(&[
-        "",
-        "ns, median",
-        "least",
-        "most",
-        "to the first row",
-        "to scrapeport",
-        "instructions",
-    ]);
+    let mut table =
+        Table::new(&["", "ns, median", "least", "most", "to the first row", "to scrapeport", "instructions"]);
     for (case, result) in group.cases.iter().zip(&rounds) {
         let instructions = (case.threads == 1)
-            .then(|| per_repetition(&["--case", &format!("{}/{}", group.key, case.name)], if quick { 1_000 } else { 20_000 }, if quick { 11_000 } else { 120_000 }))
+            .then(|| {
+                per_repetition(
+                    &["--case", &format!("{}/{}", group.key, case.name)],
+                    if quick { 1_000 } else { 20_000 },
+                    if quick { 11_000 } else { 120_000 },
+                )
+            })
             .flatten();
         table.row(row(case.name, result, &rounds[0], &rounds[ours], instructions));
     }
