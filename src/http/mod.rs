@@ -1,1 +1,6 @@
 //! HTTP.
+
+mod connection;
+mod handler;
+mod limits;
+mod transport;
