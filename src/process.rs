@@ -196,9 +196,7 @@ fn boot_time() -> Option<u64> {
 
     let now = rough_boot_time()?;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(boot) = *known
-        && now.abs_diff(boot.rough) < CLOCK_WAS_SET
-    {
+    if let Some(boot) = known.as_ref().filter(|boot| now.abs_diff(boot.rough) < CLOCK_WAS_SET) {
         return Some(boot.told);
     }
     let told = find_boot_time(File::open("/proc/stat").ok()?)?;

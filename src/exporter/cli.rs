@@ -81,8 +81,8 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             name if name == LISTEN.long => options.listen.push(text(flag, &mut parser)?),
             name if name == LOG_LEVEL.long => options.log_level = level(&text(flag, &mut parser)?)?,
             name => {
-                // Behind a short flag stands another one: `-hV`.
-                if is_long && let Some(value) = parser.optional_value() {
+                // What stands behind a short flag is another one: `-hV`.
+                if let Some(value) = is_long.then(|| parser.optional_value()).flatten() {
                     return Err(Usage(format!("--{name} takes no value, but got {:?}", value.to_string_lossy())));
                 }
                 return Ok(if name == HELP.long { Command::Help } else { Command::Version });
