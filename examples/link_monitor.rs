@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use scrapeport::process::PROCESS;
-use scrapeport::{Counter, Gauge, GaugeFamily, Registry, start_http_server};
+use scrapeport::{Counter, CounterFamily, Gauge, Registry, start_http_server};
 
 /// Interfaces that can be told apart; further ones are counted together.
 const LINKS: usize = 16;
@@ -17,14 +17,14 @@ const LINKS: usize = 16;
 const FILE_BYTES: usize = 8 * 1024;
 const PERIOD: Duration = Duration::from_secs(1);
 
-static RECEIVED: GaugeFamily<1, LINKS> =
-    GaugeFamily::new("link_received_bytes", "Bytes received, as the kernel counts them.", ["device"]);
-static SENT: GaugeFamily<1, LINKS> =
-    GaugeFamily::new("link_sent_bytes", "Bytes sent, as the kernel counts them.", ["device"]);
-static UNDERSTOOD: Gauge = Gauge::new("link_devices", "Interfaces seen in the last round.");
+static RECEIVED: CounterFamily<1, LINKS> =
+    CounterFamily::new("link_received_bytes_total", "Bytes received by an interface.", ["device"]);
+static SENT: CounterFamily<1, LINKS> =
+    CounterFamily::new("link_sent_bytes_total", "Bytes sent by an interface.", ["device"]);
+static DEVICES: Gauge = Gauge::new("link_devices", "Interfaces seen in the last round.");
 static FAILURES: Counter = Counter::new("link_read_failures_total", "Rounds in which /proc/net/dev was unreadable.");
 
-static REGISTRY: Registry = Registry::new(&[&RECEIVED, &SENT, &UNDERSTOOD, &FAILURES]).collecting(&[&PROCESS]);
+static REGISTRY: Registry = Registry::new(&[&RECEIVED, &SENT, &DEVICES, &FAILURES]).collecting(&[&PROCESS]);
 
 fn main() -> Result<(), scrapeport::Error> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9100".into());
@@ -40,7 +40,14 @@ fn main() -> Result<(), scrapeport::Error> {
 
 struct Monitor {
     file: [u8; FILE_BYTES],
-    known: Vec<String>,
+    known: Vec<Known>,
+}
+
+/// What an interface had counted in the last round.
+struct Known {
+    device: String,
+    received: u64,
+    sent: u64,
 }
 
 impl Monitor {
@@ -51,22 +58,31 @@ impl Monitor {
         };
         let links = || text.lines().filter_map(Link::parse);
         self.known.retain(|known| {
-            let here = links().any(|link| link.device == *known);
+            let here = links().any(|link| link.device == known.device);
             if !here {
-                RECEIVED.remove([known]);
-                SENT.remove([known]);
+                RECEIVED.remove([&known.device]);
+                SENT.remove([&known.device]);
             }
             here
         });
         for link in links() {
-            RECEIVED.with([link.device]).set(link.received as f64);
-            SENT.with([link.device]).set(link.sent as f64);
-            if !self.known.iter().any(|known| known == link.device) {
-                self.known.push(link.device.into());
-            }
+            let at = self.known.iter().position(|known| known.device == link.device).unwrap_or_else(|| {
+                self.known.push(Known { device: link.device.into(), received: 0, sent: 0 });
+                self.known.len() - 1
+            });
+            let known = &mut self.known[at];
+            RECEIVED.with([link.device]).inc_by(growth(&mut known.received, link.received));
+            SENT.with([link.device]).inc_by(growth(&mut known.sent, link.sent));
         }
-        UNDERSTOOD.set(self.known.len() as f64);
+        DEVICES.set(self.known.len() as f64);
     }
+}
+
+/// What has been added since the last round. A smaller number is that of a driver that was loaded anew.
+fn growth(last: &mut u64, now: u64) -> u64 {
+    let growth = now.checked_sub(*last).unwrap_or(now);
+    *last = now;
+    growth
 }
 
 struct Link<'a> {
@@ -95,5 +111,5 @@ fn read<'b>(path: &str, buffer: &'b mut [u8]) -> io::Result<&'b str> {
             count => filled += count,
         }
     }
-    str::from_utf8(&buffer[..filled]).map_err(|_| io::ErrorKind::InvalidData.into())
+    std::str::from_utf8(&buffer[..filled]).map_err(|_| io::ErrorKind::InvalidData.into())
 }
