@@ -61,7 +61,9 @@ impl fmt::Display for Error {
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Listen { source, .. } | Self::Thread { source } | Self::Write { source, .. } => Some(source),
+            Self::Listen { source, .. } | Self::Thread { source } | Self::Write { source, .. } => {
+                Some(source)
+            }
             Self::Address { .. } | Self::Setting { .. } => None,
         }
     }

@@ -33,8 +33,7 @@ impl<'a> NameFilter<'a> {
     pub fn wants(&self, family: &str, base: &str, suffix: &str) -> bool {
         !self.active
             || self.names().any(|name| {
-                decoded(name).eq(family.bytes())
-                    || decoded(name).eq(base.bytes().chain(suffix.bytes()))
+                decoded(name).eq(family.bytes()) || decoded(name).eq(base.bytes().chain(suffix.bytes()))
             })
     }
 
@@ -44,7 +43,8 @@ impl<'a> NameFilter<'a> {
         !self.active
             || self.names().any(|wanted| {
                 let base = name.strip_suffix("_total").or_else(|| name.strip_suffix("_info")).unwrap_or(name);
-                let suffixes = ["", "_total", "_created", "_bucket", "_count", "_sum", "_info", "_gcount", "_gsum"];
+                let suffixes =
+                    ["", "_total", "_created", "_bucket", "_count", "_sum", "_info", "_gcount", "_gsum"];
                 decoded(wanted).eq(name.bytes())
                     || suffixes.iter().any(|suffix| decoded(wanted).eq(base.bytes().chain(suffix.bytes())))
             })
@@ -101,7 +101,9 @@ mod tests {
 
     #[test]
     fn names_are_decoded_on_both_sides() {
-        for query in ["name[]=a_total", "name%5B%5D=a_total", "name%5b]=%61_total", "x=1&name[]=b&name[]=a_total"] {
+        for query in
+            ["name[]=a_total", "name%5B%5D=a_total", "name%5b]=%61_total", "x=1&name[]=b&name[]=a_total"]
+        {
             assert!(wants(query, "a", "_total"), "{query}");
             assert!(!wants(query, "a", "_created"), "{query}");
         }

@@ -75,7 +75,9 @@ impl Format {
                 "text/plain; version=1.0.0; charset=utf-8; escaping=underscores"
             }
             (Syntax::Text1_0_0, Escaping::Dots) => "text/plain; version=1.0.0; charset=utf-8; escaping=dots",
-            (Syntax::Text1_0_0, Escaping::Values) => "text/plain; version=1.0.0; charset=utf-8; escaping=values",
+            (Syntax::Text1_0_0, Escaping::Values) => {
+                "text/plain; version=1.0.0; charset=utf-8; escaping=values"
+            }
             (Syntax::OpenMetrics1_0_0, _) if !self.announce_escaping => {
                 "application/openmetrics-text; version=1.0.0; charset=utf-8"
             }

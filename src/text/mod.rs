@@ -16,5 +16,7 @@ pub use filter::NameFilter;
 pub use format::{Escaping, Format, Syntax};
 pub use kind::Kind;
 pub use number::Number;
-pub(crate) use page::{Line, Name};
+#[doc(hidden)]
+pub use page::Line;
+pub(crate) use page::Name;
 pub use page::{Output, Page, Stopped};

@@ -26,10 +26,7 @@ const fn is_classic(name: &[u8], colon: bool) -> bool {
 
 /// Whether a classic name may hold `byte` at this place.
 pub(crate) const fn is_classic_byte(byte: u8, first: bool, colon: bool) -> bool {
-    byte.is_ascii_alphabetic()
-        || byte == b'_'
-        || (byte == b':' && colon)
-        || (byte.is_ascii_digit() && !first)
+    byte.is_ascii_alphabetic() || byte == b'_' || (byte == b':' && colon) || (byte.is_ascii_digit() && !first)
 }
 
 /// Whether a label name is kept for Prometheus itself: `__*` everywhere, and those that a kind writes on its own.
@@ -68,15 +65,6 @@ pub(crate) const fn ends_with(name: &str, suffix: &str) -> bool {
         at += 1;
     }
     true
-}
-
-/// The first `length` bytes of `name`; whole where that is no character boundary.
-pub(crate) const fn prefix(name: &'static str, length: usize) -> &'static str {
-    let (head, _) = name.as_bytes().split_at(length);
-    match core::str::from_utf8(head) {
-        Ok(head) => head,
-        Err(_) => name,
-    }
 }
 
 /// Whether two label names become one when they are escaped with underscores.

@@ -224,11 +224,8 @@ fn write_any(out: &mut [u8; LONGEST], value: f64) -> usize {
     let mut cursor = Cursor { out, at: 0 };
     let size = value.abs();
     // The longest plain form in this range: "-0.00001234567890123456", 24 bytes.
-    let written = if (1e-5..1e21).contains(&size) {
-        write!(cursor, "{value}")
-    } else {
-        write!(cursor, "{value:e}")
-    };
+    let written =
+        if (1e-5..1e21).contains(&size) { write!(cursor, "{value}") } else { write!(cursor, "{value:e}") };
     debug_assert!(written.is_ok(), "{value:e} is longer than {LONGEST} bytes");
     cursor.at
 }
@@ -251,7 +248,7 @@ impl Write for Cursor<'_> {
 /// decimal, else when it is written.
 ///
 /// Whole bounds read `1.0`, as OpenMetrics asks, in every format: the same series whichever format a scrape takes.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct BoundText {
     bytes: [u8; 23],
     length: u8,

@@ -80,6 +80,16 @@ pub struct Page<'a> {
     filter: NameFilter<'a>,
 }
 
+impl core::fmt::Debug for Page<'_> {
+    fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        out.debug_struct("Page")
+            .field("format", &self.format)
+            .field("filter", &self.filter)
+            .field("stopped", &self.stopped)
+            .finish_non_exhaustive()
+    }
+}
+
 impl<'a> Page<'a> {
     /// A page in the given buffer.
     ///
@@ -360,7 +370,9 @@ impl<'a> Page<'a> {
 }
 
 /// A sample line under way: labels, then the value.
-pub(crate) struct Line<'p, 'a> {
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Line<'p, 'a> {
     page: &'p mut Page<'a>,
     open: bool,
 }
