@@ -54,4 +54,6 @@ pub use slots::{Claim, SlotCounter, SlotHistogram};
 pub use state_set::StateSet;
 pub use summary::{Summary, SummaryValue};
 #[cfg(feature = "std")]
+pub use textfile::{Textfile, write_to_textfile};
+#[cfg(feature = "std")]
 pub use timer::{Observe, Timer};

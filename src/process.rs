@@ -57,20 +57,20 @@ impl Collect for Process {
         };
 
         match read_stat() {
-            Some(stat) => {
+            Ok(stat) => {
                 write_stat(page, &stat);
                 match boot_time() {
-                    Some(boot) => one(
+                    Ok(boot) => one(
                         page,
                         Kind::Gauge,
                         START,
                         "When the process started, in seconds since the Unix epoch.",
                         boot as f64 + seconds(stat.start_ticks),
                     ),
-                    None => note(CollectError::new("cannot read the boot time in /proc/stat")),
+                    Err(problem) => note(problem),
                 }
             }
-            None => note(CollectError::new("cannot read /proc/self/stat")),
+            Err(problem) => note(problem),
         }
         one(
             page,
@@ -81,7 +81,7 @@ impl Collect for Process {
         );
         match open_descriptors() {
             Ok(count) => one(page, Kind::Gauge, OPEN_FDS, "File descriptors that are open.", count),
-            Err(_) => note(CollectError::new("cannot count /proc/self/fd")),
+            Err(error) => note(failed("cannot count /proc/self/fd", &error)),
         }
         one(
             page,
@@ -118,6 +118,11 @@ fn one(page: &mut Page<'_>, kind: Kind, name: &str, help: &str, value: impl Into
     page.family(kind, name, help).sample(&[], value);
 }
 
+fn failed(what: &'static str, error: &io::Error) -> CollectError {
+    let failed = CollectError::new(what);
+    error.raw_os_error().map_or(failed, |code| failed.with_code(code))
+}
+
 fn seconds(ticks: u64) -> f64 {
     ticks as f64 / rustix::param::clock_ticks_per_second() as f64
 }
@@ -140,9 +145,11 @@ struct Stat {
 /// Holds the command and the first 24 fields at their longest, 20 digits each; what follows is not needed.
 const STAT_BYTES: usize = 1024;
 
-fn read_stat() -> Option<Stat> {
+fn read_stat() -> Result<Stat, CollectError> {
     let mut buffer = [0; STAT_BYTES];
-    parse_stat(read_start("/proc/self/stat", &mut buffer).ok()?)
+    let line = read_start("/proc/self/stat", &mut buffer)
+        .map_err(|error| failed("cannot read /proc/self/stat", &error))?;
+    parse_stat(line).ok_or(CollectError::new("/proc/self/stat is not as in proc(5)"))
 }
 
 /// Fills the buffer from the beginning of a file.
@@ -191,17 +198,18 @@ fn number(digits: &[u8]) -> Option<u64> {
 /// A device without a battery-backed clock learns the time long after its programs have started, and the boot time
 /// moves with it. Reading `/proc/stat` for that at each scrape would make the kernel sum up every interrupt, so the
 /// kernel is only asked again when the clock has been set.
-fn boot_time() -> Option<u64> {
+fn boot_time() -> Result<u64, CollectError> {
     static KNOWN: Mutex<Option<Boot>> = Mutex::new(None);
 
-    let now = rough_boot_time()?;
+    let now = rough_boot_time().ok_or(CollectError::new("the clock is set to a time before 1970"))?;
     let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(boot) = known.as_ref().filter(|boot| now.abs_diff(boot.rough) < CLOCK_WAS_SET) {
-        return Some(boot.told);
+        return Ok(boot.told);
     }
-    let told = find_boot_time(File::open("/proc/stat").ok()?)?;
+    let file = File::open("/proc/stat").map_err(|error| failed("cannot read /proc/stat", &error))?;
+    let told = find_boot_time(file).ok_or(CollectError::new("/proc/stat does not tell the boot time"))?;
     *known = Some(Boot { told, rough: now });
-    Some(told)
+    Ok(told)
 }
 
 struct Boot {
@@ -332,7 +340,7 @@ mod tests {
 
     #[test]
     fn the_boot_time_is_found_after_long_lines() {
-        let long = "intr 1".to_owned() + &" 0".repeat(10_000);
+        let long = String::from("intr 1") + &" 0".repeat(10_000);
         for (text, expected) in [
             (format!("cpu 1 2\n{long}\nctxt 5\nbtime 1700000000\nprocesses 3\n"), Some(1_700_000_000)),
             ("btime 17".into(), Some(17)),
