@@ -43,9 +43,9 @@ const LISTEN: Flag = Flag {
     value: Some("ADDRESS"),
     help: &[
         "Where to serve; may be given several times. Default \":9100\".",
-        ":9100            every address of this machine",
-        "127.0.0.1:9100   one IPv4 address; [::1]:9100 one IPv6 address",
-        "unix:/run/x.sock a Unix socket",
+        "  :9100             every address of this machine",
+        "  127.0.0.1:9100    one IPv4 address; [::1]:9100 one IPv6 address",
+        "  unix:/run/x.sock  a Unix socket",
         "Port 0 takes a free port, which the log tells.",
     ],
 };
@@ -159,10 +159,13 @@ fn unknown(dashes: &str, name: &str) -> Usage {
     let nearest = GROUPS
         .iter()
         .flat_map(|(_, flags)| *flags)
-        .map(|flag| (distance(name, flag.long), flag.long))
-        .min()
+        .map(|flag| {
+            let begun = name.len() > 2 && flag.long.starts_with(name);
+            (if begun { 0 } else { distance(name, flag.long) }, flag.long)
+        })
         // Further away than that, it was something else.
-        .filter(|(distance, long)| *distance <= long.len() / 2);
+        .filter(|(distance, long)| *distance <= long.len() / 2)
+        .min();
     let hint = match nearest {
         Some((_, long)) => format!("did you mean --{long}?"),
         None => String::from("--help lists all flags"),
