@@ -101,39 +101,39 @@ impl Registry {
             self.visit(visit);
             others.iter().for_each(|other| other.visit(visit));
         };
-        let mut dropped = page.family(
-            Kind::Counter,
-            "scrapeport_dropped_series_total",
-            "Updates that a full family counted into its overflow row.",
-        );
+        let (mut dropped, mut collectors) = (false, false);
         each(&mut |registry| {
-            for metric in registry.metrics {
-                let count = metric.value.dropped();
-                if count > 0 {
-                    dropped.sample(&[("family", metric.desc.declared)], count);
+            dropped |= registry.metrics.iter().any(|metric| metric.value.dropped() > 0);
+            collectors |= !registry.collectors.is_empty();
+        });
+        if dropped {
+            let mut family = page.family(
+                Kind::Counter,
+                "scrapeport_dropped_series_total",
+                "Updates that a full family counted into its overflow row.",
+            );
+            each(&mut |registry| {
+                for metric in registry.metrics.iter().filter(|metric| metric.value.dropped() > 0) {
+                    family.sample(&[("family", metric.desc.declared)], metric.value.dropped());
                 }
-            }
-        });
-        let mut errors = page.family(
-            Kind::Counter,
-            "scrapeport_collector_errors_total",
-            "Scrapes at which a collector failed.",
-        );
-        each(&mut |registry| {
-            for collector in registry.collectors {
-                errors.sample(&[("collector", collector.name())], collector.errors());
-            }
-        });
-        let mut skipped = page.family(
-            Kind::Counter,
-            "scrapeport_collector_skipped_total",
-            "Scrapes whose time was over before a collector began.",
-        );
-        each(&mut |registry| {
-            for collector in registry.collectors {
-                skipped.sample(&[("collector", collector.name())], collector.skipped());
-            }
-        });
+            });
+        }
+        let tallies: [(&str, &str, fn(&Collector<dyn Collect>) -> u64); 2] = [
+            ("scrapeport_collector_errors_total", "Scrapes at which a collector failed.", Collector::errors),
+            (
+                "scrapeport_collector_skipped_total",
+                "Scrapes whose time was over before a collector began.",
+                Collector::skipped,
+            ),
+        ];
+        for (name, help, tally) in tallies.into_iter().filter(|_| collectors) {
+            let mut family = page.family(Kind::Counter, name, help);
+            each(&mut |registry| {
+                for collector in registry.collectors {
+                    family.sample(&[("collector", collector.name())], tally(collector));
+                }
+            });
+        }
     }
 
     fn visit(&self, visit: &mut dyn FnMut(&Self)) {
