@@ -1,6 +1,20 @@
-//! HTTP.
+//! HTTP: the handler that answers scrapes.
 
+mod answer;
+mod body;
 mod connection;
+mod date;
+mod error_page;
+#[cfg(feature = "gzip")]
+mod gzip;
+#[cfg(not(feature = "gzip"))]
+#[path = "no_gzip.rs"]
+mod gzip;
 mod handler;
+mod head;
 mod limits;
+mod negotiate;
+mod reply;
 mod transport;
+
+pub use handler::{MetricsHandler, Request, Response};

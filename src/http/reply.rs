@@ -1,0 +1,248 @@
+//! A response on its way out: the head is set right before the body, and both leave in one piece.
+
+use core::ops::Range;
+
+use super::answer::Answer;
+use super::error_page::{self, Refusal, digits, reason};
+use super::handler::{ALLOW, Response};
+use super::transport::{Observer, Transport};
+use crate::text::{Output, Stopped};
+
+/// Bytes that the longest head takes, with the size line of a first chunk.
+pub(crate) const FRONT: usize = 320;
+/// Bytes that the end of a last chunk takes.
+pub(crate) const BACK: usize = LAST.len();
+const LAST: &[u8; 7] = b"\r\n0\r\n\r\n";
+
+/// What the conversation has settled on before the response.
+pub(crate) struct Terms<'a> {
+    pub(crate) date: &'a [u8; 29],
+    /// Whether the connection ends after the response.
+    pub(crate) close: bool,
+    /// The client knows no chunks: a page of unknown length ends with the connection.
+    pub(crate) http_1_0: bool,
+}
+
+/// What became of a response.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Sent {
+    pub(crate) bytes: u64,
+    pub(crate) complete: bool,
+}
+
+/// Sends the answer to a request.
+pub(crate) fn send(
+    mut response: Response<'_>,
+    terms: &Terms<'_>,
+    buffer: &mut [u8],
+    transport: &mut dyn Transport,
+    observer: &dyn Observer,
+) -> Sent {
+    let answer = response.answer();
+    let metrics = answer == Answer::Metrics;
+    let fields = Fields {
+        status: answer.status(),
+        media: if metrics { Some(response.content_type()) } else { None },
+        gzip: response.is_compressed(),
+        vary: metrics,
+        allow: matches!(answer, Answer::Options | Answer::NotAllowed),
+    };
+    let mut wire = Wire { transport, observer, terms, fields, begun: false, bytes: 0 };
+    let result = if metrics {
+        response.encode(buffer, FRONT, BACK, &mut wire).and_then(|(buffer, content)| {
+            if content.flushed { wire.end(buffer, content.range) } else { wire.whole(buffer, content.range) }
+        })
+    } else {
+        let end = FRONT + response.short_body(&mut buffer[FRONT..]);
+        if response.is_head() {
+            let start = wire.put_head(buffer, FRONT, Framing::Length(end - FRONT));
+            wire.write(&buffer[start..FRONT])
+        } else {
+            wire.whole(buffer, FRONT..end)
+        }
+    };
+    Sent { bytes: wire.bytes, complete: result.is_ok() }
+}
+
+/// Sends the refusal of a request.
+pub(crate) fn refuse(
+    refusal: Refusal,
+    terms: &Terms<'_>,
+    buffer: &mut [u8],
+    transport: &mut dyn Transport,
+    observer: &dyn Observer,
+) -> Sent {
+    let media = Some("text/plain; charset=utf-8");
+    let fields = Fields { status: refusal.status, media, gzip: false, vary: false, allow: false };
+    let length = refusal.write(&mut buffer[FRONT..]);
+    let mut wire = Wire { transport, observer, terms, fields, begun: false, bytes: 0 };
+    let result = wire.whole(buffer, FRONT..FRONT + length);
+    Sent { bytes: wire.bytes, complete: result.is_ok() }
+}
+
+/// The header fields that differ between responses.
+struct Fields {
+    status: u16,
+    media: Option<&'static str>,
+    gzip: bool,
+    vary: bool,
+    allow: bool,
+}
+
+/// How the client finds the end of the body (RFC 9112 §6.3).
+enum Framing {
+    Length(usize),
+    Chunked,
+    Close,
+}
+
+/// The output of a page: pieces become chunks.
+struct Wire<'a> {
+    transport: &'a mut dyn Transport,
+    observer: &'a dyn Observer,
+    terms: &'a Terms<'a>,
+    fields: Fields,
+    begun: bool,
+    bytes: u64,
+}
+
+impl Wire<'_> {
+    /// Sends head and body at once.
+    fn whole(&mut self, buffer: &mut [u8], body: Range<usize>) -> Result<(), Stopped> {
+        let start = self.put_head(buffer, body.start, Framing::Length(body.len()));
+        self.write(&buffer[start..body.end])
+    }
+
+    /// Sends the end of a page that has been begun.
+    fn end(&mut self, buffer: &mut [u8], content: Range<usize>) -> Result<(), Stopped> {
+        let Range { mut start, mut end } = content;
+        if !self.terms.http_1_0 {
+            // An empty chunk would end the body before its end mark.
+            let mark = if content.is_empty() { &LAST[2..] } else { &LAST[..] };
+            if !content.is_empty() {
+                start = put_size(buffer, start, content.len());
+            }
+            buffer[end..end + mark.len()].copy_from_slice(mark);
+            end += mark.len();
+        }
+        self.write(&buffer[start..end])
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        self.transport.write(bytes).map_err(|_| Stopped)?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Sets the head before `end`, and gives its start.
+    fn put_head(&self, buffer: &mut [u8], end: usize, framing: Framing) -> usize {
+        let mut head = Backwards { buffer, at: end };
+        head.put(b"\r\n\r\n");
+        match framing {
+            Framing::Length(length) => {
+                head.put_decimal(length);
+                head.put(b"\r\nContent-Length: ");
+            }
+            Framing::Chunked => head.put(b"\r\nTransfer-Encoding: chunked"),
+            Framing::Close => {}
+        }
+        if self.terms.close {
+            head.put(b"\r\nConnection: close");
+        }
+        if self.fields.allow {
+            head.put(ALLOW.as_bytes());
+            head.put(b"\r\nAllow: ");
+        }
+        if self.fields.vary {
+            // One address has many representations: a cache must not give one client the form of another.
+            head.put(b"\r\nVary: Accept, Accept-Encoding");
+        }
+        if self.fields.gzip {
+            head.put(b"\r\nContent-Encoding: gzip");
+        }
+        if let Some(media) = self.fields.media {
+            head.put(media.as_bytes());
+            head.put(b"\r\nContent-Type: ");
+        }
+        head.put(self.terms.date);
+        head.put(b"\r\nDate: ");
+        if self.fields.status == 200 {
+            head.put(b"HTTP/1.1 200 OK");
+        } else {
+            head.put(reason(self.fields.status).as_bytes());
+            head.put(b" ");
+            head.put(&digits(self.fields.status));
+            head.put(b"HTTP/1.1 ");
+        }
+        head.at
+    }
+}
+
+impl Output for Wire<'_> {
+    fn flush(&mut self, buffer: &mut [u8], content: Range<usize>) -> Result<(), Stopped> {
+        let Range { mut start, mut end } = content;
+        let chunked = !self.terms.http_1_0;
+        if chunked {
+            buffer[end..end + 2].copy_from_slice(b"\r\n");
+            end += 2;
+            start = put_size(buffer, start, content.len());
+        }
+        if !self.begun {
+            self.begun = true;
+            start = self.put_head(buffer, start, if chunked { Framing::Chunked } else { Framing::Close });
+        }
+        self.write(&buffer[start..end])
+    }
+
+    fn expired(&self) -> bool {
+        self.transport.expired()
+    }
+
+    fn collector_failed(&mut self, collector: &'static str, why: &dyn core::fmt::Display) {
+        self.observer.collector_failed(collector, why);
+    }
+}
+
+/// Sets a chunk's size line before `end`, and gives its start.
+fn put_size(buffer: &mut [u8], end: usize, size: usize) -> usize {
+    let mut line = Backwards { buffer, at: end };
+    line.put(b"\r\n");
+    let mut rest = size;
+    loop {
+        line.put(&[b"0123456789abcdef"[rest % 16]]);
+        rest /= 16;
+        if rest == 0 {
+            return line.at;
+        }
+    }
+}
+
+/// Text that is written from its end to its start, because its end is known first.
+struct Backwards<'a> {
+    buffer: &'a mut [u8],
+    at: usize,
+}
+
+impl Backwards<'_> {
+    #[inline]
+    fn put(&mut self, bytes: &[u8]) {
+        let start = self.at - bytes.len();
+        self.buffer[start..self.at].copy_from_slice(bytes);
+        self.at = start;
+    }
+
+    fn put_decimal(&mut self, mut number: usize) {
+        loop {
+            self.put(&[b'0' + (number % 10) as u8]);
+            number /= 10;
+            if number == 0 {
+                return;
+            }
+        }
+    }
+}
+
+const _: () = assert!(super::limits::SMALLEST_BUFFER >= FRONT + error_page::LONGEST);
