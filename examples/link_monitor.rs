@@ -60,8 +60,8 @@ impl Monitor {
         self.known.retain(|known| {
             let here = links().any(|link| link.device == known.device);
             if !here {
-                RECEIVED.remove([&known.device]);
-                SENT.remove([&known.device]);
+                RECEIVED.remove([known.device.as_str()]);
+                SENT.remove([known.device.as_str()]);
             }
             here
         });
