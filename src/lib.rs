@@ -56,4 +56,17 @@ pub use slots::{Claim, SlotCounter, SlotHistogram};
 pub use state_set::StateSet;
 pub use summary::{Summary, SummaryValue};
 #[cfg(feature = "std")]
+pub use textfile::{Textfile, write_to_textfile};
+#[cfg(feature = "std")]
 pub use timer::{Observe, Timer};
+
+/// The code in the guides compiles and runs.
+#[cfg(doctest)]
+mod guides {
+    #[cfg(all(feature = "http", feature = "process"))]
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[cfg(feature = "std")]
+    #[doc = include_str!("../docs/metrics.md")]
+    mod metrics {}
+}
