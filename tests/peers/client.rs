@@ -46,7 +46,7 @@ impl Answer {
 
 impl fmt::Display for Answer {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let body = String::from_utf8_lossy(&self.body[..self.body.len().min(300)]);
+        let body = String::from_utf8_lossy(&self.body[..self.body.len().min(80)]);
         let Self { status, version, reason, headers, closed, timed_out, .. } = self;
         write!(
             out,

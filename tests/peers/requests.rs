@@ -116,7 +116,7 @@ pub(crate) fn compare(rows: &[Row], created: bool) {
             println!("{}: {their_shape}", row.name);
         }
         let mut fault = |what: String| {
-            let request = String::from_utf8_lossy(&row.request[..row.request.len().min(300)]).into_owned();
+            let request = String::from_utf8_lossy(&row.request[..row.request.len().min(200)]).into_owned();
             let _ = writeln!(faults, "{}: {what}\n    request {request:?}\n    reference {theirs}", row.name);
         };
         if let Verdict::Mended(expected, _) | Verdict::Refused(expected, _, _) = &row.verdict
@@ -168,7 +168,8 @@ fn comparable(lines: Vec<String>) -> Vec<String> {
     let mut samples: Vec<_> = lines
         .into_iter()
         .filter(|line| {
-            line.starts_with("[\"sample\"") && !line.contains("demo:ratio") && !line.contains("demo_ratio")
+            line.starts_with("[\"sample\"")
+                && !["demo:ratio", "demo_ratio", "\"scrapeport_"].iter().any(|name| line.contains(name))
         })
         .map(|line| match line.find("_created\"") {
             Some(_) => line[..line.rfind(", ").unwrap_or(line.len())].to_owned(),
