@@ -250,3 +250,6 @@ impl Familiar {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -7,7 +7,7 @@ use crate::text::{Escaping, Format, Syntax};
 
 /// The outcome of a negotiation so far. Header values are folded in one by one and not stored.
 #[derive(Clone, Copy, Debug)]
-pub struct Negotiation {
+pub(crate) struct Negotiation {
     format: Format,
     /// Twice the quality in thousandths, plus one if the format was chosen by name and not by default.
     rank: u16,
@@ -17,7 +17,7 @@ pub struct Negotiation {
 impl Negotiation {
     /// Nothing said yet: text 0.0.4, not compressed.
     #[must_use]
-    pub const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self { format: Format::TEXT, rank: 0, gzip: false }
     }
 
@@ -25,7 +25,7 @@ impl Negotiation {
     ///
     /// The highest quality wins. Between equals the first wins, but text 0.0.4 and wildcards, which mean it, give
     /// way to any format that the client took the trouble to name with its version.
-    pub fn accept(&mut self, value: &[u8]) {
+    pub(crate) fn accept(&mut self, value: &[u8]) {
         for item in split(value, b',') {
             let mut parts = split(item, b';');
             let Some(media) = parts.next().and_then(Media::parse) else { continue };
@@ -39,7 +39,7 @@ impl Negotiation {
     }
 
     /// Folds in the value of an `Accept-Encoding` header. Only `gzip` by name counts, not `*`.
-    pub fn accept_encoding(&mut self, value: &[u8]) {
+    pub(crate) fn accept_encoding(&mut self, value: &[u8]) {
         for item in split(value, b',') {
             let mut parts = split(item, b';');
             if parts.next().is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"gzip")) {
@@ -50,13 +50,13 @@ impl Negotiation {
 
     /// The format to answer in.
     #[must_use]
-    pub const fn format(&self) -> Format {
+    pub(crate) const fn format(&self) -> Format {
         self.format
     }
 
     /// Whether the client takes gzip.
     #[must_use]
-    pub const fn gzip(&self) -> bool {
+    pub(crate) const fn gzip(&self) -> bool {
         self.gzip
     }
 }
