@@ -47,6 +47,8 @@ pub use family::{
 };
 pub use gauge::{Gauge, GaugeFn, GaugeValue, InProgress};
 pub use histogram::{DEFAULT_BOUNDS, ExemplarHistogram, Histogram, HistogramRow};
+#[cfg(feature = "http")]
+pub use http::{Listen, Server, ServerBuilder, start_http_server};
 pub use info::Info;
 pub use metric::{Metric, Series, Value};
 pub use registry::Registry;

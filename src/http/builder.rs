@@ -113,13 +113,13 @@ impl ServerBuilder {
     }
 
     /// Whether the page tells when each series began (`_created`); it does not unless set.
-    pub const fn created(mut self, on: bool) -> Self {
+    pub fn created(mut self, on: bool) -> Self {
         self.handler = self.handler.created(on);
         self
     }
 
     /// Whether the page is compressed for clients that accept it; it is unless set.
-    pub const fn compression(mut self, on: bool) -> Self {
+    pub fn compression(mut self, on: bool) -> Self {
         self.handler = self.handler.compression(on);
         self
     }
@@ -148,7 +148,9 @@ impl ServerBuilder {
     fn check(&self) -> Result<(), Error> {
         let limits = &self.limits;
         let range = |setting, time: Duration, least: Duration| match time {
-            time if time < least => Err(Error::Setting { setting, problem: "must be at least a millisecond" }),
+            time if time < least => {
+                Err(Error::Setting { setting, problem: "must be at least a millisecond" })
+            }
             time if time > LONGEST_TIME => Err(Error::Setting { setting, problem: "must be at most a day" }),
             _ => Ok(()),
         };

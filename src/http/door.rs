@@ -73,7 +73,7 @@ impl Door {
         Ok(Self {
             way: RwLock::new(Some(way)),
             closed: AtomicBool::new(false),
-            reserve: Reserve(Mutex::new(Some(spare()?))),
+            reserve: Reserve(Mutex::new(Kept::Here(spare()?))),
             short: AtomicBool::new(false),
             pause: Mutex::new(()),
             over: Condvar::new(),
@@ -191,6 +191,7 @@ impl Door {
         self.over.notify_all();
         // Everybody is awake and lets go of the lock.
         drop(self.way.write().unwrap_or_else(PoisonError::into_inner).take());
+        self.reserve.close();
     }
 
     fn wait(&self, pause: Duration) {
@@ -237,25 +238,42 @@ fn spare() -> rustix::io::Result<OwnedFd> {
 
 /// A descriptor kept for the day when there are none.
 #[derive(Debug)]
-struct Reserve(Mutex<Option<OwnedFd>>);
+struct Reserve(Mutex<Kept>);
+
+#[derive(Debug)]
+enum Kept {
+    Here(#[expect(dead_code, reason = "it is there to be closed")] OwnedFd),
+    Out,
+    /// The door is closed.
+    Over,
+}
 
 impl Reserve {
-    fn lock(&self) -> MutexGuard<'_, Option<OwnedFd>> {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Frees the descriptor for the next accept, unless it is out already.
     fn lend(&self) -> Option<Loan<'_>> {
-        self.lock().take().map(|_| Loan(self))
+        let mut kept = self.lock();
+        if !matches!(*kept, Kept::Here(_)) {
+            return None;
+        }
+        *kept = Kept::Out;
+        Some(Loan(self))
     }
 
     /// Whether the reserve is there again.
     fn refill(&self) -> bool {
-        let mut reserve = self.lock();
-        if reserve.is_none() {
-            *reserve = spare().ok();
+        let mut kept = self.lock();
+        if let (Kept::Out, Ok(descriptor)) = (&*kept, spare()) {
+            *kept = Kept::Here(descriptor);
         }
-        reserve.is_some()
+        matches!(*kept, Kept::Here(_))
+    }
+
+    fn close(&self) {
+        *self.lock() = Kept::Over;
     }
 }
 

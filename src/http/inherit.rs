@@ -8,8 +8,8 @@ use std::string::String;
 use std::vec::Vec;
 
 use rustix::io::{FdFlags, fcntl_setfd};
-use rustix::net::sockopt::{socket_acceptconn, socket_type};
 use rustix::net::SocketType;
+use rustix::net::sockopt::{socket_acceptconn, socket_type};
 
 use super::listen::{Listen, Place};
 use crate::Error;

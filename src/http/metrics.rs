@@ -108,8 +108,11 @@ impl Collect for Tables {
                 }
             }
         }
-        let mut family =
-            page.family(Kind::Gauge, "scrapeport_http_connections", "Connections now, by what they wait for.");
+        let mut family = page.family(
+            Kind::Gauge,
+            "scrapeport_http_connections",
+            "Connections now, by what they wait for.",
+        );
         for (state, count) in states.iter().zip(counts) {
             family.sample(&[("state", state)], count);
         }
@@ -121,8 +124,11 @@ impl Collect for Tables {
         for (outcome, count) in ENDINGS.iter().zip(&ENDED) {
             family.sample(&[("outcome", outcome)], count.load());
         }
-        let mut family =
-            page.family(Kind::Counter, "scrapeport_http_requests_total", "Requests answered, by status code.");
+        let mut family = page.family(
+            Kind::Counter,
+            "scrapeport_http_requests_total",
+            "Requests answered, by status code.",
+        );
         for ((_, code), count) in CODES.iter().zip(&ANSWERED) {
             // A code never sent is no series; 200 is always there, so that the family has a sample.
             if count.load() > 0 || *code == "200" {

@@ -101,6 +101,7 @@ pub(super) struct Plan {
 
 pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
     let Plan { handler, limits, thread_stack, places } = plan;
+    handler.prepare();
     let listeners =
         places.into_iter().map(|place| Listener::open(place, &limits)).collect::<Result<Vec<_>, _>>()?;
     let addresses = listeners
@@ -150,22 +151,26 @@ fn start_threads(shared: &Arc<Shared>, stack: usize) -> Result<JoinHandle<()>, E
             }
         }
     }
-    if !shared.roll.wait_started(workers.len(), START_TIMEOUT) {
-        dismiss(shared, workers);
-        return Err(failed(std::io::ErrorKind::TimedOut.into()));
-    }
     // The handles go through a cell, so that they are still here if the last thread cannot be created.
     let handles = Arc::new(std::sync::Mutex::new(workers));
     let (theirs, shared_too) = (Arc::clone(&handles), Arc::clone(shared));
     let supervisor = spawn(
         "scrape-super",
-        Box::new(move || supervisor::run(&shared_too, take(&theirs))),
+        Box::new(move || {
+            shared_too.roll.start();
+            supervisor::run(&shared_too, take(&theirs));
+        }),
     )
     .inspect_err(|_| dismiss(shared, take(&handles)))?;
     let _ = shared.supervisor.set(supervisor.thread().clone());
-    // A worker may have been the last one to be taken before we were known.
+    // The last worker may have been taken before the supervisor was known.
     supervisor.thread().unpark();
-    Ok(supervisor)
+    if shared.roll.wait_started(shared.slots.len() + 1, START_TIMEOUT) {
+        return Ok(supervisor);
+    }
+    shared.door.close();
+    let _ = supervisor.join();
+    Err(failed(std::io::ErrorKind::TimedOut.into()))
 }
 
 fn take(handles: &std::sync::Mutex<Vec<JoinHandle<()>>>) -> Vec<JoinHandle<()>> {

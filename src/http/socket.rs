@@ -16,8 +16,8 @@ use rustix::net::sockopt::{
     Timeout, set_ipv6_v6only, set_socket_reuseaddr, set_socket_timeout, set_tcp_nodelay, socket_domain,
 };
 use rustix::net::{
-    AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname, listen,
-    socket_with,
+    AddressFamily, SocketAddrAny, SocketAddrUnix, SocketFlags, SocketType, bind, connect, getsockname,
+    listen, socket_with,
 };
 
 use super::defer_accept::defer_accept;
@@ -156,7 +156,10 @@ fn open_unix(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
     match bind(&socket, &address) {
         Err(Errno::ADDRINUSE) => {
             if !fs::symlink_metadata(path)?.file_type().is_socket() {
-                return Err(io::Error::new(io::ErrorKind::AlreadyExists, "the path is a file of another kind"));
+                return Err(io::Error::new(
+                    io::ErrorKind::AlreadyExists,
+                    "the path is a file of another kind",
+                ));
             }
             let probe = socket_with(
                 AddressFamily::UNIX,
@@ -195,8 +198,8 @@ mod tests {
     use super::*;
     use rustix::net::accept_with;
     use rustix::net::sockopt::{socket_timeout, tcp_nodelay};
-    use std::net::TcpStream;
     use std::io::Write;
+    use std::net::TcpStream;
 
     fn open(place: impl Into<Listen>) -> Result<Listener, Error> {
         Listener::open(place.into(), &Limits::DEFAULT)
@@ -210,7 +213,10 @@ mod tests {
         let accepted = accept_with(&listener.socket, SocketFlags::CLOEXEC).expect("a client waits");
         assert!(listener.inherits);
         assert!(tcp_nodelay(&accepted).expect("a TCP socket"));
-        assert_eq!(socket_timeout(&accepted, Timeout::Recv).expect("set"), Some(Limits::DEFAULT.idle_timeout));
+        assert_eq!(
+            socket_timeout(&accepted, Timeout::Recv).expect("set"),
+            Some(Limits::DEFAULT.idle_timeout)
+        );
         assert_eq!(
             socket_timeout(&accepted, Timeout::Send).expect("set"),
             Some(Duration::from_millis(STALLED_MS.into()))
