@@ -641,6 +641,9 @@ fn naive(model: &Model, openmetrics: bool) -> String {
     text
 }
 
+/// The registries of the test below, kept reachable: they are of static lifetime on purpose.
+static LEAKED: std::sync::Mutex<Vec<Registry>> = std::sync::Mutex::new(Vec::new());
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(256))]
 
@@ -652,6 +655,7 @@ proptest! {
         let histograms: &'static HistogramFamily<1, 12, 3> =
             Box::leak(Box::new(HistogramFamily::new("h", "Help.", ["x"], [0.5, 1.0, 12.25])));
         let registry = Registry::new(Box::leak(Box::new([counters as _, gauges as _, histograms as _])));
+        LEAKED.lock().unwrap().push(registry);
         for (label, amount) in &model.counters {
             counters.with([label.as_str()]).inc_by(*amount);
         }

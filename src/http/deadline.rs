@@ -1,0 +1,249 @@
+//! One connection's socket under time limits.
+//!
+//! A kept request of an ordinary client costs one recv(2) and one send(2). The limits cost nothing more, because the
+//! socket inherits from its listener the two that the kernel keeps: the idle time of a blocking read (`SO_RCVTIMEO`)
+//! and half a second for one step of a write (`SO_SNDTIMEO`, socket(7)). Only when a client keeps us waiting
+//! elsewhere do we ask the clock and poll(2).
+
+use core::time::Duration;
+use std::os::fd::BorrowedFd;
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt};
+
+use super::clock::{self, coarse_ms, millis};
+use super::door::Door;
+use super::limits::{LINGER_TIMEOUT, Limits};
+use super::metrics::Ending;
+use super::slot::{Doing, Slot};
+use super::transport::{Gone, Phase, Transport};
+
+/// A connection as the conversation sees it.
+#[derive(Debug)]
+pub(super) struct Link<'a> {
+    stream: BorrowedFd<'a>,
+    slot: &'a Slot,
+    door: &'a Door,
+    limits: &'a Limits,
+    /// It has the reserve descriptor, so it must not stay.
+    borrowed: bool,
+    /// What it waits for, and since when.
+    phase: Option<Phase>,
+    entered: u64,
+    /// The client has sent something.
+    heard: bool,
+    began: Duration,
+    respond_by: u64,
+    collect_by: u64,
+    /// Bytes of a response could not be sent.
+    owing: bool,
+    ending: Ending,
+}
+
+impl<'a> Link<'a> {
+    pub(super) fn new(
+        stream: BorrowedFd<'a>,
+        slot: &'a Slot,
+        door: &'a Door,
+        limits: &'a Limits,
+        borrowed: bool,
+    ) -> Self {
+        Self {
+            stream,
+            slot,
+            door,
+            limits,
+            borrowed,
+            phase: None,
+            entered: 0,
+            heard: false,
+            began: Duration::ZERO,
+            respond_by: u64::MAX,
+            collect_by: u64::MAX,
+            owing: false,
+            ending: Ending::Closed,
+        }
+    }
+
+    /// How it ended. To be called last: a response that the client did not take is dropped here, so that the kernel
+    /// does not keep it for minutes.
+    pub(super) fn end(self) -> Ending {
+        if self.owing {
+            let _ = sockopt::set_socket_linger(self.stream, Some(Duration::ZERO));
+        }
+        self.ending
+    }
+
+    fn limit(&self, phase: Phase) -> Duration {
+        match phase {
+            Phase::Idle => self.limits.idle_timeout,
+            Phase::Head => self.limits.head_timeout,
+            Phase::Body => self.limits.response_timeout,
+            Phase::Linger => LINGER_TIMEOUT,
+        }
+    }
+
+    fn timed_out(&mut self, phase: Option<Phase>) -> Gone {
+        self.ending = match phase {
+            Some(Phase::Idle) => Ending::Idle,
+            // The client has its response.
+            Some(Phase::Linger) => Ending::Closed,
+            _ => Ending::TimedOut,
+        };
+        Gone::TimedOut
+    }
+
+    fn lost(&mut self) -> Gone {
+        self.ending = match self.slot.doing() {
+            Doing::Evicted if self.door.is_closed() => Ending::Shutdown,
+            Doing::Evicted => Ending::Evicted,
+            _ => Ending::Reset,
+        };
+        Gone::Closed
+    }
+
+    /// A read that waits, in sight of the supervisor.
+    fn wait(&mut self, into: &mut [u8], phase: Phase) -> Result<usize, Gone> {
+        // Who has sent nothing yet waits for a request as much as one between two.
+        let idle = phase == Phase::Idle || !self.heard;
+        let doing = if idle { Doing::Idle } else { Doing::Partial };
+        self.slot.wait(doing, self.entered).map_err(|_| self.lost())?;
+        // Looked at after the state is in sight: shutdown first closes the door and then looks at the states.
+        if idle && self.door.is_closed() {
+            self.ending = Ending::Shutdown;
+            return Err(Gone::Closed);
+        }
+        let read = if phase == Phase::Idle { self.block(into) } else { self.block_in_poll(into, phase) };
+        // If it was given up in the same moment, it is gone.
+        self.slot.resume().map_err(|_| self.lost())?;
+        read.map_err(|error| match error {
+            Errno::AGAIN => self.timed_out(Some(phase)),
+            _ => self.lost(),
+        })
+    }
+
+    /// Between requests the socket's own time limit is the right one.
+    fn block(&self, into: &mut [u8]) -> rustix::io::Result<usize> {
+        loop {
+            match recv(self.stream, &mut *into, RecvFlags::empty()) {
+                // A signal came; the limit begins anew, which harms nobody.
+                Err(Errno::INTR) => {}
+                other => return other.map(|(read, _)| read),
+            }
+        }
+    }
+
+    fn block_in_poll(&self, into: &mut [u8], phase: Phase) -> rustix::io::Result<usize> {
+        let deadline = self.entered.saturating_add(millis(self.limit(phase)));
+        loop {
+            let left = deadline.saturating_sub(coarse_ms());
+            if left == 0 {
+                return Err(Errno::AGAIN);
+            }
+            let mut polled = [PollFd::from_borrowed_fd(self.stream, PollFlags::IN)];
+            match poll(&mut polled, Some(&clock::timespec(left))) {
+                Ok(0) | Err(Errno::INTR) => continue,
+                Ok(_) => {}
+                Err(error) => return Err(error),
+            }
+            match recv(self.stream, &mut *into, RecvFlags::DONTWAIT) {
+                Err(Errno::INTR | Errno::AGAIN) => {}
+                other => return other.map(|(read, _)| read),
+            }
+        }
+    }
+}
+
+impl Transport for Link<'_> {
+    fn read(&mut self, into: &mut [u8], phase: Phase) -> Result<usize, Gone> {
+        if self.phase != Some(phase) {
+            self.phase = Some(phase);
+            self.entered = coarse_ms();
+        }
+        // A fresh connection and the rest of a large head have mostly come already.
+        let ready = if phase == Phase::Idle {
+            Err(Errno::AGAIN)
+        } else {
+            recv(self.stream, &mut *into, RecvFlags::DONTWAIT).map(|(read, _)| read)
+        };
+        let read = match ready {
+            Err(Errno::AGAIN | Errno::INTR) => self.wait(into, phase)?,
+            Err(_) => return Err(self.lost()),
+            // A client that never lets us wait still has its time only once.
+            Ok(_) if self.entered.saturating_add(millis(self.limit(phase))) <= coarse_ms() => {
+                return Err(self.timed_out(Some(phase)));
+            }
+            Ok(read) => read,
+        };
+        self.heard = true;
+        Ok(read)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        let mut rest = bytes;
+        // None as long as the client takes everything at once: then nobody need know that we write.
+        let mut progress = None;
+        loop {
+            let now = coarse_ms();
+            if now >= self.respond_by {
+                self.owing = true;
+                return Err(self.timed_out(None));
+            }
+            if let Some(since) = progress {
+                if self.slot.wait(Doing::Stalled, since).is_err() {
+                    self.owing = true;
+                    return Err(self.lost());
+                }
+            }
+            // No SIGPIPE for a client that is gone: the program may not ignore it.
+            let sent = send(self.stream, rest, SendFlags::NOSIGNAL);
+            if progress.is_some() && self.slot.resume().is_err() {
+                self.owing = true;
+                return Err(self.lost());
+            }
+            match sent {
+                Ok(sent) if sent >= rest.len() => return Ok(()),
+                Ok(sent) => {
+                    rest = &rest[sent..];
+                    progress = Some(coarse_ms());
+                }
+                Err(Errno::AGAIN) => progress = progress.or(Some(now)),
+                Err(Errno::INTR) => {}
+                Err(_) => {
+                    self.owing = true;
+                    return Err(self.lost());
+                }
+            }
+        }
+    }
+
+    fn close_write(&mut self) {
+        let _ = shutdown(self.stream, Shutdown::Write);
+    }
+
+    fn begin_response(&mut self, scrape: Option<Duration>) {
+        self.phase = None;
+        self.began = clock::precise();
+        let now = millis(self.began);
+        self.respond_by = now.saturating_add(millis(self.limits.response_timeout));
+        self.collect_by =
+            scrape.map_or(self.respond_by, |limit| now.saturating_add(millis(limit)).min(self.respond_by));
+    }
+
+    fn expired(&self) -> bool {
+        coarse_ms() >= self.collect_by
+    }
+
+    fn elapsed(&self) -> Duration {
+        clock::precise().saturating_sub(self.began)
+    }
+
+    fn draining(&self) -> bool {
+        self.borrowed || self.door.is_closed()
+    }
+
+    fn now_unix(&self) -> u64 {
+        clock::unix()
+    }
+}

@@ -1,0 +1,288 @@
+//! Accepting: the one place where workers wait for connections, and what is done when the system has no descriptor
+//! left for one.
+
+use core::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use core::time::Duration;
+use std::os::fd::{AsFd, OwnedFd};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
+use std::vec::Vec;
+
+use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::io::{Errno, ioctl_fionbio, write};
+use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
+
+use super::clock::coarse_ms;
+use super::metrics::ACCEPT_ERRORS;
+use super::slot::{Slot, Victims, evict_one};
+use super::socket::Listener;
+
+/// The first pause after an accept that failed, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+/// The listeners, and how to wait on them.
+#[derive(Debug)]
+enum Way {
+    /// One listener that nobody else has: workers block in accept(2) itself, and shutdown(2) wakes them.
+    Alone(Listener),
+    /// Several, or one that another process may use too: workers wait in epoll_wait(2), accept without blocking, and
+    /// an event descriptor wakes them.
+    Together { epoll: OwnedFd, wake: OwnedFd, listeners: Vec<Listener> },
+}
+
+/// What the workers accept from.
+#[derive(Debug)]
+pub(super) struct Door {
+    /// Held shared while a thread waits, taken alone to close.
+    way: RwLock<Option<Way>>,
+    closed: AtomicBool,
+    reserve: Reserve,
+    /// An episode of failures has been logged.
+    short: AtomicBool,
+    pause: Mutex<()>,
+    over: Condvar,
+}
+
+/// A connection just accepted.
+#[derive(Debug)]
+pub(super) struct Visitor<'a> {
+    pub(super) stream: OwnedFd,
+    /// It has the options of its listener.
+    pub(super) inherits: bool,
+    /// Set if it took the reserve descriptor. It is to be closed after one response, and this dropped after that.
+    pub(super) loan: Option<Loan<'a>>,
+}
+
+/// Whether somebody waits to be accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Queue {
+    Waiting,
+    Closed,
+}
+
+impl Door {
+    pub(super) fn new(mut listeners: Vec<Listener>) -> rustix::io::Result<Self> {
+        let way = match listeners.pop() {
+            Some(listener) if listener.own && listeners.is_empty() => Way::Alone(listener),
+            last => {
+                listeners.extend(last);
+                Self::together(listeners)?
+            }
+        };
+        Ok(Self {
+            way: RwLock::new(Some(way)),
+            closed: AtomicBool::new(false),
+            reserve: Reserve(Mutex::new(Kept::Here(spare()?))),
+            short: AtomicBool::new(false),
+            pause: Mutex::new(()),
+            over: Condvar::new(),
+        })
+    }
+
+    fn together(listeners: Vec<Listener>) -> rustix::io::Result<Way> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let wake = spare()?;
+        epoll::add(&epoll, &wake, EventData::new_u64(u64::MAX), EventFlags::IN)?;
+        for (at, listener) in (0..).zip(&listeners) {
+            ioctl_fionbio(&listener.socket, true)?;
+            // Exclusive: of several processes on one inherited listener, not all wake.
+            let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
+            epoll::add(&epoll, &listener.socket, EventData::new_u64(at), flags)?;
+        }
+        Ok(Way::Together { epoll, wake, listeners })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(SeqCst)
+    }
+
+    /// Waits for a connection and accepts it; `None` when the door is closed.
+    ///
+    /// If the system has no descriptor or memory left, it takes the connection with the reserve descriptor; if that
+    /// is in use too, it gives up an idle connection and pauses, twice as long each time.
+    pub(super) fn next(&self, slots: &[Slot]) -> Option<Visitor<'_>> {
+        let mut loan = None;
+        let mut pause = FIRST_PAUSE;
+        while !self.is_closed() {
+            let error = match self.accept()? {
+                Ok((stream, inherits)) => {
+                    if loan.is_none() {
+                        self.recovered();
+                    }
+                    // If there is a descriptor for the reserve again, the visitor may stay.
+                    let loan = loan.filter(|loan: &Loan<'_>| !loan.0.refill());
+                    return Some(Visitor { stream, inherits, loan });
+                }
+                Err(error) => error,
+            };
+            if is_harmless(error) {
+                continue;
+            }
+            if self.is_closed() {
+                return None;
+            }
+            self.complain(error);
+            let shortage = matches!(error, Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::NOBUFS);
+            if shortage && loan.is_none() {
+                loan = self.reserve.lend();
+                if loan.is_some() {
+                    continue;
+                }
+            }
+            loan = None;
+            if shortage {
+                evict_one(slots, Victims::Idle, coarse_ms());
+            }
+            self.wait(pause);
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+        None
+    }
+
+    /// One attempt; blocks until there is something to accept.
+    fn accept(&self) -> Option<Result<(OwnedFd, bool), Errno>> {
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
+        let listener = match way.as_ref()? {
+            Way::Alone(listener) => listener,
+            Way::Together { epoll, listeners, .. } => {
+                let mut events = [core::mem::MaybeUninit::uninit()];
+                let ready = match epoll::wait(epoll, &mut events, None) {
+                    Ok((ready, _)) => ready,
+                    Err(error) => return Some(Err(error)),
+                };
+                let at = ready.first().map_or(u64::MAX, |event| event.data.u64());
+                match usize::try_from(at).ok().and_then(|at| listeners.get(at)) {
+                    Some(listener) => listener,
+                    None => return Some(Err(Errno::INTR)),
+                }
+            }
+        };
+        let accepted = accept_with(&listener.socket, SocketFlags::CLOEXEC);
+        Some(accepted.map(|stream| (stream, listener.inherits)))
+    }
+
+    /// Waits until somebody waits to be accepted, or the door is closed.
+    pub(super) fn queue(&self) -> Queue {
+        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
+        let watched = match way.as_ref() {
+            None => return Queue::Closed,
+            Some(Way::Alone(listener)) => listener.socket.as_fd(),
+            Some(Way::Together { epoll, .. }) => epoll.as_fd(),
+        };
+        // Shutdown makes both of them readable; an interruption is for the caller to sort out.
+        let _ = poll(&mut [PollFd::from_borrowed_fd(watched, PollFlags::IN)], None);
+        if self.is_closed() { Queue::Closed } else { Queue::Waiting }
+    }
+
+    /// Stops accepting and closes the listeners: when this returns, their ports are free and socket files removed.
+    pub(super) fn close(&self) {
+        self.closed.store(true, SeqCst);
+        match self.way.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            None => {}
+            Some(Way::Alone(listener)) => {
+                let _ = shutdown(&listener.socket, Shutdown::Both);
+            }
+            Some(Way::Together { wake, .. }) => {
+                let _ = write(wake, &1_u64.to_ne_bytes());
+            }
+        }
+        drop(self.pause.lock().unwrap_or_else(PoisonError::into_inner));
+        self.over.notify_all();
+        // Everybody is awake and lets go of the lock.
+        drop(self.way.write().unwrap_or_else(PoisonError::into_inner).take());
+        self.reserve.close();
+    }
+
+    fn wait(&self, pause: Duration) {
+        let guard = self.pause.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = self.over.wait_timeout_while(guard, pause, |()| !self.is_closed());
+    }
+
+    fn complain(&self, error: Errno) {
+        ACCEPT_ERRORS.inc();
+        if !self.short.swap(true, SeqCst) {
+            log::warn!("cannot accept connections: {error}; going on with a reserve");
+        }
+    }
+
+    fn recovered(&self) {
+        if self.short.load(SeqCst) && self.reserve.refill() && self.short.swap(false, SeqCst) {
+            log::info!("accepting connections again");
+        }
+    }
+}
+
+/// Errors after which the next accept may well succeed: the connection in question is gone (accept(2)), or the
+/// listener's own read timeout, which connections inherit, has passed.
+fn is_harmless(error: Errno) -> bool {
+    matches!(
+        error,
+        Errno::AGAIN
+            | Errno::INTR
+            | Errno::CONNABORTED
+            | Errno::NETDOWN
+            | Errno::PROTO
+            | Errno::NOPROTOOPT
+            | Errno::HOSTDOWN
+            | Errno::NONET
+            | Errno::HOSTUNREACH
+            | Errno::NETUNREACH
+            | Errno::TIMEDOUT
+    )
+}
+
+fn spare() -> rustix::io::Result<OwnedFd> {
+    eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)
+}
+
+/// A descriptor kept for the day when there are none.
+#[derive(Debug)]
+struct Reserve(Mutex<Kept>);
+
+#[derive(Debug)]
+enum Kept {
+    Here(#[expect(dead_code, reason = "it is there to be closed")] OwnedFd),
+    Out,
+    /// The door is closed.
+    Over,
+}
+
+impl Reserve {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Frees the descriptor for the next accept, unless it is out already.
+    fn lend(&self) -> Option<Loan<'_>> {
+        let mut kept = self.lock();
+        if !matches!(*kept, Kept::Here(_)) {
+            return None;
+        }
+        *kept = Kept::Out;
+        Some(Loan(self))
+    }
+
+    /// Whether the reserve is there again.
+    fn refill(&self) -> bool {
+        let mut kept = self.lock();
+        if let (Kept::Out, Ok(descriptor)) = (&*kept, spare()) {
+            *kept = Kept::Here(descriptor);
+        }
+        matches!(*kept, Kept::Here(_))
+    }
+
+    fn close(&self) {
+        *self.lock() = Kept::Over;
+    }
+}
+
+/// The reserve is out. Dropping this takes it back, if a descriptor can be had.
+#[derive(Debug)]
+pub(super) struct Loan<'a>(&'a Reserve);
+
+impl Drop for Loan<'_> {
+    fn drop(&mut self) {
+        self.0.refill();
+    }
+}

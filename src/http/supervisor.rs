@@ -1,0 +1,68 @@
+//! The supervisor: the thread that `start` returns. It sleeps until every worker is taken, then sees to it that
+//! nobody is kept out; at shutdown it sees the workers off.
+
+use core::time::Duration;
+use std::thread::{self, JoinHandle};
+use std::vec::Vec;
+
+use super::clock::coarse_ms;
+use super::door::Queue;
+use super::slot::{Doing, Victims, evict_one};
+use super::worker::Shared;
+
+/// How soon to look again when every connection is being served and somebody waits.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// For threads to notice that their sockets have been cut off.
+const CUT_OFF: Duration = Duration::from_secs(1);
+
+/// Runs until the server is over.
+pub(super) fn run(shared: &Shared, workers: Vec<JoinHandle<()>>) {
+    while !shared.door.is_closed() {
+        if shared.all_taken() {
+            relieve(shared);
+        } else {
+            // The worker that takes the last place wakes us.
+            thread::park();
+        }
+    }
+    see_off(shared, workers);
+}
+
+/// Waits until somebody waits in vain, then makes room.
+fn relieve(shared: &Shared) {
+    if shared.door.queue() == Queue::Closed || !shared.all_taken() {
+        return;
+    }
+    match evict_one(&shared.slots, Victims::Waiting, coarse_ms()) {
+        // One at a time: until this one is gone, the same visitor would cost a second one its place.
+        Some(slot) => {
+            while slot.doing() == Doing::Evicted && !shared.door.is_closed() {
+                thread::park_timeout(RETRY);
+            }
+        }
+        None => thread::park_timeout(RETRY),
+    }
+}
+
+/// Ends every worker: idle connections at once, others within the grace time.
+fn see_off(shared: &Shared, workers: Vec<JoinHandle<()>>) {
+    for slot in shared.slots.iter() {
+        slot.evict_if_idle();
+    }
+    if !shared.roll.wait_ended(workers.len(), shared.limits.shutdown_grace) {
+        for slot in shared.slots.iter() {
+            slot.force();
+        }
+        shared.roll.wait_ended(workers.len(), CUT_OFF);
+    }
+    for (worker, slot) in workers.into_iter().zip(shared.slots.iter()) {
+        if slot.doing() == Doing::Gone {
+            // It may be a few instructions from its end. Its panic has been reported by itself.
+            let _ = worker.join();
+        } else {
+            log::error!("a collector does not return; the server ends without its thread");
+        }
+    }
+    shared.roll.close();
+}

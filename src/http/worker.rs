@@ -1,0 +1,142 @@
+//! A worker: accepts a connection, serves it to its end, accepts the next.
+
+use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use core::time::Duration;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::Thread;
+
+use super::connection::{Buffers, serve};
+use super::deadline::Link;
+use super::door::{Door, Visitor};
+use super::handler::MetricsHandler;
+use super::limits::Limits;
+use super::metrics::{ACCEPTED, Books, Ending, ended};
+use super::slot::{Doing, Slot};
+use super::socket::set_timeouts;
+
+/// What the threads of one server share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) door: Door,
+    pub(super) slots: Arc<[Slot]>,
+    pub(super) limits: Limits,
+    pub(super) handler: MetricsHandler,
+    pub(super) books: Books,
+    /// Workers that have a connection.
+    pub(super) taken: AtomicUsize,
+    /// To be woken when the last worker is taken, and when a connection given up is gone.
+    pub(super) supervisor: OnceLock<Thread>,
+    pub(super) roll: Roll,
+}
+
+impl Shared {
+    pub(super) fn all_taken(&self) -> bool {
+        self.taken.load(SeqCst) >= self.slots.len()
+    }
+
+    pub(super) fn wake_supervisor(&self) {
+        if let Some(supervisor) = self.supervisor.get() {
+            supervisor.unpark();
+        }
+    }
+}
+
+/// Serves connections until the door closes.
+pub(super) fn run(shared: &Shared, slot: &Slot, buffers: &mut Buffers) {
+    while let Some(visitor) = shared.door.next(&shared.slots) {
+        ACCEPTED.inc();
+        if shared.taken.fetch_add(1, SeqCst) + 1 == shared.slots.len() {
+            shared.wake_supervisor();
+        }
+        let ending = attend(shared, slot, visitor, buffers);
+        // In this order: when the supervisor sees that a connection is gone, its worker counts as free.
+        shared.taken.fetch_sub(1, SeqCst);
+        if slot.leave(Doing::Free) {
+            shared.wake_supervisor();
+        }
+        ended(ending);
+    }
+}
+
+fn attend(shared: &Shared, slot: &Slot, visitor: Visitor<'_>, buffers: &mut Buffers) -> Ending {
+    let Visitor { stream, inherits, loan } = visitor;
+    if !inherits && set_timeouts(&stream, &shared.limits).is_err() {
+        return Ending::Reset;
+    }
+    slot.hold(stream, |stream| {
+        let mut link = Link::new(stream, slot, &shared.door, &shared.limits, loan.is_some());
+        // A collector's panic is caught where it runs; this is for what nobody thought of. The buffers hold bytes
+        // only, so they are fit for the next connection whatever happened.
+        let served = catch_unwind(AssertUnwindSafe(|| {
+            serve(&mut link, &shared.handler, &shared.books, buffers);
+        }));
+        match served {
+            Ok(()) => link.end(),
+            Err(_) => {
+                log::error!("a thread of the server panicked; its connection is closed, the thread goes on");
+                Ending::Panicked
+            }
+        }
+    })
+    .unwrap_or(Ending::Closed)
+}
+
+/// How many workers have started, and how many have not ended.
+#[derive(Debug, Default)]
+pub(super) struct Roll {
+    count: Mutex<Count>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Count {
+    started: usize,
+    ended: usize,
+    /// The server is over: everything that will end has ended.
+    over: bool,
+}
+
+impl Roll {
+    fn lock(&self) -> MutexGuard<'_, Count> {
+        self.count.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Count)) {
+        change(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    fn wait(&self, limit: Duration, enough: impl Fn(&Count) -> bool) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), limit, |count| !enough(count));
+        enough(&waited.unwrap_or_else(PoisonError::into_inner).0)
+    }
+
+    pub(super) fn start(&self) {
+        self.change(|count| count.started += 1);
+    }
+
+    pub(super) fn end(&self) {
+        self.change(|count| count.ended += 1);
+    }
+
+    pub(super) fn close(&self) {
+        self.change(|count| count.over = true);
+    }
+
+    /// Waits until so many have started; false if the time is over.
+    pub(super) fn wait_started(&self, number: usize, limit: Duration) -> bool {
+        self.wait(limit, |count| count.started >= number)
+    }
+
+    /// Waits until so many have ended; false if the time is over.
+    pub(super) fn wait_ended(&self, number: usize, limit: Duration) -> bool {
+        self.wait(limit, |count| count.ended >= number)
+    }
+
+    /// Waits until the server is over.
+    pub(super) fn wait_over(&self) {
+        let over = self.changed.wait_while(self.lock(), |count| !count.over);
+        drop(over.unwrap_or_else(PoisonError::into_inner));
+    }
+}
