@@ -5,6 +5,9 @@ mod body;
 mod connection;
 mod date;
 mod error_page;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(feature = "gzip")]
 mod gzip;
 #[cfg(not(feature = "gzip"))]
