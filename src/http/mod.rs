@@ -6,6 +6,9 @@ mod body;
 pub(crate) mod connection;
 mod date;
 mod error_page;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzz;
 #[cfg(feature = "gzip")]
 mod gzip;
 #[cfg(not(feature = "gzip"))]
