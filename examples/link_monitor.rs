@@ -22,7 +22,8 @@ static RECEIVED: CounterFamily<1, LINKS> =
 static SENT: CounterFamily<1, LINKS> =
     CounterFamily::new("link_sent_bytes_total", "Bytes sent by an interface.", ["device"]);
 static DEVICES: Gauge = Gauge::new("link_devices", "Interfaces seen in the last round.");
-static FAILURES: Counter = Counter::new("link_read_failures_total", "Rounds in which /proc/net/dev was unreadable.");
+static FAILURES: Counter =
+    Counter::new("link_read_failures_total", "Rounds in which /proc/net/dev was unreadable.");
 
 static REGISTRY: Registry = Registry::new(&[&RECEIVED, &SENT, &DEVICES, &FAILURES]).collecting(&[&PROCESS]);
 

@@ -10,7 +10,8 @@ static ENDED: Gauge = Gauge::new("backup_ended_seconds", "When the last backup e
 static REGISTRY: Registry = Registry::new(&[&FILES, &ENDED]);
 
 fn main() -> Result<(), scrapeport::Error> {
-    let path = std::env::args_os().nth(1).map_or_else(|| std::env::temp_dir().join("backup.prom"), PathBuf::from);
+    let path =
+        std::env::args_os().nth(1).map_or_else(|| std::env::temp_dir().join("backup.prom"), PathBuf::from);
     FILES.inc_by(1234);
     ENDED.set_to_current_time();
     // Readers see the old file or the new one, never a part of it.

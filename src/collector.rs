@@ -6,7 +6,7 @@ use crate::cell::Cell64;
 use crate::guard::guarded;
 use crate::metric::Sealed;
 use crate::text::number::{LONGEST, write_bound};
-use crate::text::{Kind, Line, Name, Number, Page};
+use crate::text::{Help, Kind, Line, Name, Number, Page};
 
 /// Finds samples when a page is made, and writes them.
 ///
@@ -236,7 +236,7 @@ impl<'a, 'n> Samples<'_, 'a, 'n> {
             return None;
         }
         if !self.begun {
-            self.page.header(&self.name, self.kind, self.help, self.unit);
+            self.page.header(&self.name, self.kind, Help::unchecked(self.help), self.unit);
             self.begun = true;
         }
         let mut line = self.page.line(&self.name, suffix);

@@ -1,4 +1,50 @@
-//! scrapeport (front page to come)
+//! The scrape port of an embedded Linux device: metrics declared as statics, served to Prometheus over HTTP by
+//! blocking threads, with a fixed amount of memory.
+//!
+#![cfg_attr(
+    feature = "http",
+    doc = r#"
+```
+use scrapeport::{Counter, Registry, start_http_server};
+
+static REQUESTS: Counter = Counter::new("app_requests_total", "Requests served.");
+static REGISTRY: Registry = Registry::new(&[&REQUESTS]);
+
+# fn main() -> Result<(), Box<dyn std::error::Error>> {
+let (server, thread) = start_http_server("127.0.0.1:0", &REGISTRY)?;
+REQUESTS.inc();
+// http://127.0.0.1:PORT/metrics now says: app_requests_total 1
+server.shutdown();
+thread.join().expect("the server's thread does not panic");
+# Ok(())
+# }
+```
+"#
+)]
+//!
+//! # The map
+//!
+//! - **Metrics** are statics: [`Counter`], [`Gauge`], [`GaugeFn`], [`Histogram`], [`Summary`], [`Info`], [`StateSet`];
+//!   with labels [`CounterFamily`], [`GaugeFamily`], [`HistogramFamily`], [`SummaryFamily`], [`InfoFamily`]; for hot
+//!   loops [`SlotCounter`] and [`SlotHistogram`]. Their constructors run in the compiler: a bad name, a reserved
+//!   label, unsorted bounds do not compile.
+//! - A [`Registry`] is a constant list of metrics, of other registries, and of [`Collector`]s, which write what they
+//!   find when a page is made. Names that collide do not compile.
+//! - [`text`] is the page: its formats, its fixed buffer, the filter.
+//! - `http` (feature `http`) is the server, and the handler to mount in a server that already exists.
+//! - `process` (feature `process`) tells of this process; `write_to_textfile` is for programs that must not listen.
+//!
+//! # Promises
+//!
+//! - An update is one atomic instruction (two for a histogram), takes no lock and no heap.
+//! - A page takes no heap, whatever its length: it streams through a buffer of fixed size.
+//! - The metrics, the registry and the page need neither `std` nor `alloc`: switch off the default features.
+//! - The library never prints, never exits, and does not panic on any input.
+//!
+//! # Features
+//!
+//! `default = ["exporter"]`, for the program; libraries pick a layer with `default-features = false`:
+//! `std` → `http` → `gzip`; beside them `process`, `tiny_http`. Cargo.toml says what is lost without each.
 #![no_std]
 
 #[cfg(feature = "std")]

@@ -110,7 +110,13 @@ fn write_stat(page: &mut Page<'_>, stat: &Stat) {
         "Physical memory that the process occupies, in bytes.",
         stat.resident_pages.saturating_mul(page_size),
     );
-    one(page, Kind::Gauge, VIRTUAL, "Virtual memory that the process has mapped, in bytes.", stat.virtual_bytes);
+    one(
+        page,
+        Kind::Gauge,
+        VIRTUAL,
+        "Virtual memory that the process has mapped, in bytes.",
+        stat.virtual_bytes,
+    );
     one(page, Kind::Gauge, THREADS, "Threads of the process.", stat.threads);
 }
 
@@ -290,7 +296,8 @@ mod tests {
 
     use super::*;
 
-    const LINE: &str = "7 (x) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 8 9 20 0 3 0 12345 5368709120 260 18446744073709551615 1";
+    const LINE: &str =
+        "7 (x) S 1 7 7 0 -1 4194560 1 2 3 4 150 50 8 9 20 0 3 0 12345 5368709120 260 18446744073709551615 1";
     const STAT: Stat = Stat {
         cpu_ticks: 200,
         threads: 3,
@@ -309,8 +316,15 @@ mod tests {
 
     #[test]
     fn a_damaged_line_is_refused() {
-        for line in ["", ")", "7 (x", "7 (x) S 1", &LINE[..60], &LINE.replace("150", "1x0"), &LINE.replace("150", "-1")]
-        {
+        for line in [
+            "",
+            ")",
+            "7 (x",
+            "7 (x) S 1",
+            &LINE[..60],
+            &LINE.replace("150", "1x0"),
+            &LINE.replace("150", "-1"),
+        ] {
             assert_eq!(parse_stat(line.as_bytes()), None, "{line:?}");
         }
         let overflow = LINE.replace(" 50 ", " 18446744073709551615 ");

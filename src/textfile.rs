@@ -100,7 +100,10 @@ impl<'a> Textfile<'a> {
     /// is gone.
     pub fn write(&self, registry: &Registry) -> Result<(), Error> {
         if self.path.file_name().is_none() {
-            return Err(write_error(self.path, io::Error::new(io::ErrorKind::InvalidInput, "not a file name")));
+            return Err(write_error(
+                self.path,
+                io::Error::new(io::ErrorKind::InvalidInput, "not a file name"),
+            ));
         }
         let own = parent(self.path);
         let (temporary, file) = Temporary::create(self.temporary_directory.unwrap_or(own))?;
@@ -164,7 +167,9 @@ impl Temporary {
             let path = directory.join(format!(".scrapeport-{}-{number}.tmp", std::process::id()));
             match OpenOptions::new().write(true).create_new(true).mode(0o644).open(&path) {
                 Ok(file) => return Ok((Self { path, renamed: false }, file)),
-                Err(reason) if reason.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => attempt += 1,
+                Err(reason) if reason.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
+                    attempt += 1
+                }
                 Err(reason) => return Err(write_error(&path, reason)),
             }
         }
@@ -206,7 +211,8 @@ mod tests {
     use crate::{Gauge, GaugeFamily};
 
     static VALUE: Gauge = Gauge::new("textfile_value", "A value.");
-    static MANY: GaugeFamily<1, 400> = GaugeFamily::new("textfile_many", "Enough for several buffers.", ["row"]);
+    static MANY: GaugeFamily<1, 400> =
+        GaugeFamily::new("textfile_many", "Enough for several buffers.", ["row"]);
     static REGISTRY: Registry = Registry::new(&[&MANY, &VALUE]);
 
     fn registry() -> &'static Registry {
@@ -221,13 +227,17 @@ mod tests {
 
     impl Directory {
         fn new(name: &str) -> Self {
-            let path = std::env::temp_dir().join(format!("scrapeport-textfile-{name}-{}", std::process::id()));
+            let path =
+                std::env::temp_dir().join(format!("scrapeport-textfile-{name}-{}", std::process::id()));
             fs::create_dir_all(&path).unwrap();
             Self(path)
         }
 
         fn names(&self) -> Vec<String> {
-            fs::read_dir(&self.0).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+            fs::read_dir(&self.0)
+                .unwrap()
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect()
         }
     }
 

@@ -27,7 +27,8 @@ struct Running {
 
 impl Running {
     fn start(name: &str) -> Self {
-        let mut child = Command::new(program(name)).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
+        let mut child =
+            Command::new(program(name)).arg("127.0.0.1:0").stdout(Stdio::piped()).spawn().unwrap();
         let stdout = BufReader::new(child.stdout.take().unwrap());
         let mut running = Self { child, address: String::new() };
         let (sender, receiver) = mpsc::channel();
@@ -69,7 +70,9 @@ fn value(page: &str, sample: &str) -> f64 {
 #[test]
 fn hello() {
     let page = Running::start("hello").page();
-    assert!(page.contains("# HELP hello_greetings_total Greetings said.\n# TYPE hello_greetings_total counter\n"));
+    assert!(
+        page.contains("# HELP hello_greetings_total Greetings said.\n# TYPE hello_greetings_total counter\n")
+    );
     assert!(value(&page, "hello_greetings_total") <= 30.0);
 }
 

@@ -117,7 +117,13 @@ fn help_and_version_go_to_standard_output() {
         let output = run(&[flag]);
         assert!(output.status.success() && output.stderr.is_empty());
         let help = text(&output.stdout);
-        for part in ["Usage: scrapeport", "--web.listen-address=ADDRESS", "--log.level=LEVEL", "-V, --version", ":9100"] {
+        for part in [
+            "Usage: scrapeport",
+            "--web.listen-address=ADDRESS",
+            "--log.level=LEVEL",
+            "-V, --version",
+            ":9100",
+        ] {
             assert!(help.contains(part), "{part} is not in {help}");
         }
     }
@@ -132,7 +138,10 @@ fn help_and_version_go_to_standard_output() {
 #[test]
 fn a_wrong_flag_is_one_line_and_status_2() {
     for (arguments, expected) in [
-        (&["--web.listen-adress=:1"][..], "unknown flag --web.listen-adress; did you mean --web.listen-address?"),
+        (
+            &["--web.listen-adress=:1"][..],
+            "unknown flag --web.listen-adress; did you mean --web.listen-address?",
+        ),
         (&["--log.level=loud"], "--log.level=loud: must be debug, info, warn or error"),
         (&["--web.listen-address"], "--web.listen-address needs a value: --web.listen-address=ADDRESS"),
         (&["serve"], "unexpected argument \"serve\": there are only flags"),
@@ -150,7 +159,10 @@ fn an_address_that_cannot_be_is_one_line_and_status_2() {
         let output = run(&[&format!("--web.listen-address={address}")]);
         let line = text(&output.stderr);
         assert_eq!(output.status.code(), Some(2), "{line}");
-        assert!(line.starts_with("scrapeport: ") && line.contains(address) && line.lines().count() == 1, "{line}");
+        assert!(
+            line.starts_with("scrapeport: ") && line.contains(address) && line.lines().count() == 1,
+            "{line}"
+        );
     }
 }
 
@@ -170,12 +182,16 @@ fn a_busy_port_is_one_line_and_status_1() {
 fn the_page_holds_the_process_the_build_and_the_server() {
     let running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
     let page = get(TcpStream::connect(running.addresses[0]).unwrap());
-    for sample in ["process_resident_memory_bytes", "process_threads", "process_open_fds", "process_max_fds"] {
+    for sample in ["process_resident_memory_bytes", "process_threads", "process_open_fds", "process_max_fds"]
+    {
         assert!(value(&page, sample) >= 1.0, "{sample}");
     }
     let build = page.lines().find(|line| line.starts_with("scrapeport_build_info{")).unwrap();
     assert!(build.contains(&format!("version=\"{}\"", env!("CARGO_PKG_VERSION"))), "{build}");
-    assert!(build.contains(&format!("arch=\"{}\"", std::env::consts::ARCH)) && build.ends_with("} 1"), "{build}");
+    assert!(
+        build.contains(&format!("arch=\"{}\"", std::env::consts::ARCH)) && build.ends_with("} 1"),
+        "{build}"
+    );
     assert!(page.contains("# TYPE process_cpu_seconds_total counter\n"));
     assert!(page.contains("# TYPE scrapeport_"), "the server's own metrics");
 }
@@ -212,7 +228,8 @@ fn the_process_is_described_as_the_kernel_does() {
 fn several_addresses_are_served_and_told() {
     let path = scratch("several.sock");
     let unix = format!("--web.listen-address=unix:{}", path.display());
-    let running = Running::start(&["--web.listen-address=127.0.0.1:0", "--web.listen-address", "127.0.0.1:0", &unix]);
+    let running =
+        Running::start(&["--web.listen-address=127.0.0.1:0", "--web.listen-address", "127.0.0.1:0", &unix]);
     assert_eq!(running.addresses.len(), 2);
     for address in &running.addresses {
         assert_ne!(address.port(), 0);
@@ -279,7 +296,9 @@ fn clogged(address: SocketAddr) -> TcpStream {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.write_all(&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(4_000)).unwrap();
     let deadline = Instant::now() + PATIENCE;
-    while value(&get(TcpStream::connect(address).unwrap()), "scrapeport_http_connections{state=\"writing\"}") < 1.0 {
+    while value(&get(TcpStream::connect(address).unwrap()), "scrapeport_http_connections{state=\"writing\"}")
+        < 1.0
+    {
         assert!(Instant::now() < deadline, "the server writes on");
         thread::sleep(Duration::from_millis(20));
     }
@@ -307,7 +326,8 @@ fn a_running_response_is_finished() {
     while !rest.is_empty() {
         let (head, body) = rest.split_once("\r\n\r\n").unwrap();
         assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
-        let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap().parse().unwrap();
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap().parse().unwrap();
         assert!(body.len() >= length, "response {count} is cut off");
         rest = &body[length..];
         count += 1;
@@ -375,6 +395,7 @@ fn scrapes_do_not_leak_descriptors_or_memory() {
     }
     // A connection that is being closed may still be open.
     assert!((value(&before, "process_open_fds") - value(&after, "process_open_fds")).abs() <= 2.0);
-    let grown = value(&after, "process_resident_memory_bytes") - value(&before, "process_resident_memory_bytes");
+    let grown =
+        value(&after, "process_resident_memory_bytes") - value(&before, "process_resident_memory_bytes");
     assert!(grown < 200_000.0, "{grown}");
 }

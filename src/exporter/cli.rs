@@ -56,7 +56,8 @@ const LOG_LEVEL: Flag = Flag {
     help: &["What to log on standard error: debug, info, warn or error. Default \"info\"."],
 };
 const HELP: Flag = Flag { long: "help", short: Some('h'), value: None, help: &["Print this help and exit."] };
-const VERSION: Flag = Flag { long: "version", short: Some('V'), value: None, help: &["Print the version and exit."] };
+const VERSION: Flag =
+    Flag { long: "version", short: Some('V'), value: None, help: &["Print the version and exit."] };
 
 const GROUPS: &[(&str, &[Flag])] =
     &[("Serving", &[LISTEN]), ("Logging", &[LOG_LEVEL]), ("Other", &[HELP, VERSION])];
@@ -74,7 +75,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
                 None => return Err(unknown("-", &whole_word(&mut parser, letter))),
             },
             Arg::Value(value) => {
-                return Err(Usage(format!("unexpected argument {:?}: there are only flags", value.to_string_lossy())));
+                return Err(Usage(format!(
+                    "unexpected argument {:?}: there are only flags",
+                    value.to_string_lossy()
+                )));
             }
         };
         match flag.long {
@@ -83,7 +87,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
             name => {
                 // What stands behind a short flag is another one: `-hV`.
                 if let Some(value) = is_long.then(|| parser.optional_value()).flatten() {
-                    return Err(Usage(format!("--{name} takes no value, but got {:?}", value.to_string_lossy())));
+                    return Err(Usage(format!(
+                        "--{name} takes no value, but got {:?}",
+                        value.to_string_lossy()
+                    )));
                 }
                 return Ok(if name == HELP.long { Command::Help } else { Command::Version });
             }
@@ -233,9 +240,15 @@ mod tests {
     #[test]
     fn unknown_flags_are_named_with_the_nearest() {
         for (line, expected) in [
-            ("--web.listen-adress=:1", "unknown flag --web.listen-adress; did you mean --web.listen-address?"),
+            (
+                "--web.listen-adress=:1",
+                "unknown flag --web.listen-adress; did you mean --web.listen-address?",
+            ),
             ("--web.listen=:1", "unknown flag --web.listen; did you mean --web.listen-address?"),
-            ("-web.listen-address=:1", "unknown flag -web.listen-address; did you mean --web.listen-address?"),
+            (
+                "-web.listen-address=:1",
+                "unknown flag -web.listen-address; did you mean --web.listen-address?",
+            ),
             ("-log.level=info", "unknown flag -log.level; did you mean --log.level?"),
             ("--hlep", "unknown flag --hlep; did you mean --help?"),
             ("--Version", "unknown flag --Version; did you mean --version?"),
@@ -265,7 +278,9 @@ mod tests {
     #[test]
     fn a_message_is_one_line_whatever_was_typed() {
         use std::os::unix::ffi::OsStringExt;
-        for bytes in [&b"--a\nb"[..], b"-\x1b[1m", b"x\ny", b"--log.level=\n", b"--web.listen-address=\xff", b"--\xff"] {
+        for bytes in
+            [&b"--a\nb"[..], b"-\x1b[1m", b"x\ny", b"--log.level=\n", b"--web.listen-address=\xff", b"--\xff"]
+        {
             let error = parse([OsString::from_vec(bytes.into())]).unwrap_err().0;
             assert!(!error.contains(char::is_control), "{error:?}");
         }
@@ -284,9 +299,14 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (from, to, expected) in
-            [("", "", 0), ("", "ab", 2), ("ab", "", 2), ("abc", "abc", 0), ("kitten", "sitting", 3), ("ab", "ba", 2)]
-        {
+        for (from, to, expected) in [
+            ("", "", 0),
+            ("", "ab", 2),
+            ("ab", "", 2),
+            ("abc", "abc", 0),
+            ("kitten", "sitting", 3),
+            ("ab", "ba", 2),
+        ] {
             assert_eq!(distance(from, to), expected, "{from} {to}");
         }
     }

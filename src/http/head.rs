@@ -291,7 +291,7 @@ impl Fields {
 }
 
 /// A positive finite number of seconds.
-fn seconds(text: &[u8]) -> Option<Duration> {
+pub(crate) fn seconds(text: &[u8]) -> Option<Duration> {
     let seconds: f64 = core::str::from_utf8(text).ok()?.parse().ok()?;
     if seconds > 0.0 { Duration::try_from_secs_f64(seconds).ok() } else { None }
 }

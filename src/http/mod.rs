@@ -15,6 +15,8 @@ mod head;
 mod limits;
 mod negotiate;
 mod reply;
+#[cfg(feature = "tiny_http")]
+pub mod tiny_http;
 mod transport;
 
 mod builder;
