@@ -236,7 +236,7 @@ pub(crate) fn created_family(desc: &Desc, page: &mut Page<'_>) -> bool {
         && desc.kind.claims().contains(&"_created")
         && page.filter().wants(base, base, "_created");
     if due {
-        page.created_header(&desc.name, desc.help.text);
+        page.gauge_header(&desc.name, "_created", desc.help.text);
     }
     due
 }

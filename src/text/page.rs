@@ -362,15 +362,15 @@ impl<'a> Page<'a> {
         self.put(b"\n");
     }
 
-    /// The header of the gauge family in which the Prometheus text formats tell when a series began.
-    pub(crate) fn created_header(&mut self, name: &Name<'_>, help: &str) {
-        let name_of = |page: &mut Self| page.put_name(name, "_created");
+    /// The header of a gauge family of its own, for samples that the Prometheus text formats cannot have in theirs:
+    /// when a series began, and the count and sum of a gauge histogram.
+    pub(crate) fn gauge_header(&mut self, name: &Name<'_>, suffix: &str, help: &str) {
         self.put(b"# HELP ");
-        name_of(self);
+        self.put_name(name, suffix);
         self.put(b" ");
         self.put_escaped(help, false);
         self.put(b"\n# TYPE ");
-        name_of(self);
+        self.put_name(name, suffix);
         self.put(b" gauge\n");
     }
 

@@ -220,14 +220,6 @@ pub(crate) fn exchange(address: SocketAddr, request: &[u8]) -> Answer {
     connection.receive(&method(request))
 }
 
-/// As [`exchange`], and tells the server that nothing follows.
-pub(crate) fn exchange_and_finish(address: SocketAddr, request: &[u8]) -> Answer {
-    let mut connection = Connection::open(address);
-    connection.send(request);
-    connection.finish_sending();
-    connection.receive(&method(request))
-}
-
 /// A GET for `target` with further header lines, each ended with CRLF.
 pub(crate) fn get(target: &str, headers: &str) -> Vec<u8> {
     format!("GET {target} HTTP/1.1\r\nHost: device\r\n{headers}\r\n").into_bytes()

@@ -13,8 +13,9 @@ mod methods;
 mod paths;
 
 use std::fmt::Write;
+use std::net::SocketAddr;
 
-use crate::client::{Answer, exchange, exchange_and_finish};
+use crate::client::{Answer, Connection, method};
 use crate::process::Served;
 use crate::reference::{Oracle, Reference};
 
@@ -56,6 +57,16 @@ pub(crate) enum Verdict {
     Refused(String, String, &'static str),
 }
 
+/// What becomes of the connection after our answer, where a row says so.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    Any,
+    /// Closed, though what was wrong shows only after the answer.
+    Closed,
+    /// Closed, as the answer says.
+    Announced,
+}
+
 /// One request.
 pub(crate) struct Row {
     pub(crate) name: String,
@@ -63,11 +74,19 @@ pub(crate) struct Row {
     verdict: Verdict,
     /// The client says that nothing follows the request.
     finish: bool,
+    /// What we do with the connection.
+    end: End,
 }
 
 impl Row {
     pub(crate) fn new(name: impl Into<String>, request: impl Into<Vec<u8>>) -> Self {
-        Self { name: name.into(), request: request.into(), verdict: Verdict::Match, finish: false }
+        Self {
+            name: name.into(),
+            request: request.into(),
+            verdict: Verdict::Match,
+            finish: false,
+            end: End::Any,
+        }
     }
 
     pub(crate) fn mended(mut self, theirs: impl Into<String>, ours: impl Into<String>) -> Self {
@@ -90,12 +109,27 @@ impl Row {
         self
     }
 
-    fn ask(&self, address: std::net::SocketAddr) -> Answer {
+    /// We say that we close, and do.
+    pub(crate) fn closes(mut self) -> Self {
+        self.end = End::Announced;
+        self
+    }
+
+    /// We close, without having said so.
+    pub(crate) fn and_closed(mut self) -> Self {
+        self.end = End::Closed;
+        self
+    }
+
+    fn ask(&self, address: SocketAddr) -> Answer {
+        let mut connection = Connection::open(address);
+        connection.send(&self.request);
         if self.finish {
-            exchange_and_finish(address, &self.request)
-        } else {
-            exchange(address, &self.request)
+            connection.finish_sending();
         }
+        let mut answer = connection.receive(&method(&self.request));
+        answer.closed = answer.closed || (self.end == End::Closed && connection.is_closed());
+        answer
     }
 }
 
@@ -131,9 +165,15 @@ pub(crate) fn compare(rows: &[Row], created: bool) {
             Verdict::Match => &their_shape,
             Verdict::Mended(_, ours) | Verdict::Refused(_, ours, _) => ours,
         };
+        let said = our_answer.header("Connection") == Some("close");
+        if (row.end == End::Announced && !said) || (row.end != End::Any && !our_answer.closed) {
+            fault(format!("we do not close the connection\n    ours {our_answer}"));
+        }
         if our_shape != *expected {
             fault(format!("we answer\n    {our_shape}\n  and not\n    {expected}\n    ours {our_answer}"));
-        } else if let Some(difference) = difference(&mut oracle, &theirs, &our_answer) {
+        } else if matches!(row.verdict, Verdict::Match)
+            && let Some(difference) = difference(&mut oracle, &theirs, &our_answer)
+        {
             fault(format!("the pages differ: {difference}"));
         }
     }

@@ -1,6 +1,6 @@
 //! The `name[]` filter: the same samples from both sides.
 
-use super::{FAVICON, OPENMETRICS, Row, TEXT, compare};
+use super::{OPENMETRICS, Row, TEXT, compare};
 use crate::client::{exchange, get};
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -24,6 +24,8 @@ pub(crate) fn rows() -> Vec<Row> {
         "name[]=demo_numbers",
         "name[]=demo_unknown",
         "name[]=demo_sampled_volts",
+        "name[]=demo_queue_seconds_gcount",
+        "name[]=demo_queue_seconds_bucket&name[]=demo_queue_seconds_gsum",
         "name[]=demo.board.requests_total",
         "name[]=demo.gr%C3%B6%C3%9Fe",
         "name[]=nothing",
@@ -44,7 +46,6 @@ pub(crate) fn rows() -> Vec<Row> {
         "name[]=demo_requests_total_created",
         "name[]=DEMO_REQUESTS_TOTAL",
         "name[]=demo_board_requests_total",
-        "name[]=demo_empty",
         "name[]==demo_requests_total",
         "&&&name[]=demo_requests_total&&&",
         "+name[]=demo_requests_total",
@@ -58,7 +59,6 @@ pub(crate) fn rows() -> Vec<Row> {
         "name[]=demo_requests_created",
         "name[]=demo_latency_seconds_bucket",
         "name[]=demo_build_info",
-        "name[]=demo_queue_seconds_gcount",
         "name[]=nothing",
         "name[]=",
     ] {
@@ -74,12 +74,13 @@ pub(crate) fn rows() -> Vec<Row> {
         // A family's name asks for the family.
         Row::new("filter by a counter's family", get("/?name[]=demo_requests", ""))
             .mended("200 text/plain; version=0.0.4; charset=utf-8 | empty", TEXT),
+        Row::new("filter by a family without samples", get("/?name[]=demo_empty", ""))
+            .mended("200 text/plain; version=0.0.4; charset=utf-8 | empty", TEXT),
         Row::new("filter by a histogram's family", get("/?name[]=demo_latency_seconds", om))
             .mended(OPENMETRICS, OPENMETRICS),
         Row::new("filter by an info's family", get("/?name[]=demo_build", ""))
             .mended("200 text/plain; version=0.0.4; charset=utf-8 | empty", TEXT),
     ]);
-    let _ = FAVICON;
     rows
 }
 

@@ -1,6 +1,6 @@
 //! How much head a request may have. Ours are smaller by design: a device has no 64 KiB per client to spare.
 
-use super::{Row, TEXT, compare, error};
+use super::{Row, TEXT, compare, error, not_allowed};
 
 const HEAD: usize = 8 * 1_024;
 
@@ -36,7 +36,10 @@ pub(crate) fn rows() -> Vec<Row> {
         Row::new("a request line of 4 KiB", line_of(4 * 1_024)),
         Row::new("a request line of 60 KiB", line_of(60 * 1_024)).refused(TEXT, error(414), small),
         Row::new("a request line above 64 KiB", line_of(65_536 + 100)).mended(html(414), error(414)),
-        Row::new("a long method", format!("{} / HTTP/1.1\r\n\r\n", "M".repeat(100))),
+        Row::new("a method of 32 characters", format!("{} / HTTP/1.1\r\n\r\n", "M".repeat(32))),
+        // Of a longer one we echo the beginning.
+        Row::new("a method of 100 characters", format!("{} / HTTP/1.1\r\n\r\n", "M".repeat(100)))
+            .mended(not_allowed(&"M".repeat(100)), not_allowed(&("M".repeat(32) + "..."))),
         Row::new("a header with a long name", format!("GET / HTTP/1.1\r\n{}: x\r\n\r\n", "N".repeat(2_000))),
     ]
 }

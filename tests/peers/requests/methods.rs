@@ -1,6 +1,6 @@
 //! Methods, and requests with a body.
 
-use super::{ALLOWED, Row, compare, error, not_allowed};
+use super::{ALLOWED, Row, compare, not_allowed};
 
 fn request(method: &str, target: &str) -> Vec<u8> {
     format!("{method} {target} HTTP/1.1\r\nHost: device\r\n\r\n").into_bytes()
@@ -79,18 +79,19 @@ pub(crate) fn rows() -> Vec<Row> {
     ] {
         rows.push(Row::new(format!("method {method}"), request(method, "/metrics")));
     }
-    // What is no method is not echoed.
-    for (name, method, echoed) in [
-        ("a byte above ASCII", &b"G\xc3\xa4T"[..], "GÃ¤T"),
-        ("a NUL", b"G\0T", "G\\0T"),
-        ("a quote", b"G\"T", "G\\\"T"),
-        ("a tag", b"<b>", "<b>"),
-        ("a colon", b"GET:", "GET:"),
-        ("a backslash", b"G\\T", "G\\\\T"),
-        ("a delete character", b"G\x7fT", "G\\u{7f}T"),
+    // What is no character of a method is not echoed as it is.
+    for (name, method, theirs, ours) in [
+        ("a byte above ASCII", &b"G\xc3\xa4T"[..], "GÃ¤T", "G\\\\xC3\\\\xA4T"),
+        ("a NUL", b"G\0T", "G\\0T", "G\\\\x00T"),
+        ("a quote", b"G\"T", "G\\\"T", "G\\\\x22T"),
+        ("a tag", b"<b>", "<b>", "\\\\x3Cb\\\\x3E"),
+        ("a colon", b"GET:", "GET:", "GET\\\\x3A"),
+        ("a backslash", b"G\\T", "G\\\\T", "G\\\\x5CT"),
+        ("a delete character", b"G\x7fT", "G\\u{7f}T", "G\\\\x7FT"),
     ] {
         let request = [method, b" / HTTP/1.1\r\nHost: device\r\n\r\n"].concat();
-        rows.push(Row::new(format!("a method with {name}"), request).mended(not_allowed(echoed), error(400)));
+        let row = Row::new(format!("a method with {name}"), request);
+        rows.push(row.mended(not_allowed(theirs), not_allowed(ours)).closes());
     }
     rows
 }
