@@ -178,7 +178,7 @@ impl<S: crate::metric::Series, const R: usize, const K: usize> Rows<S, R, K> {
 impl<S, const R: usize, const K: usize> Rows<S, R, K> {
     #[inline]
     fn slot(hash: u32) -> usize {
-        (u64::from(hash) * R as u64 >> 32) as usize
+        ((u64::from(hash) * R as u64) >> 32) as usize
     }
 
     /// All rows that may be in use, in the order of their first use.
