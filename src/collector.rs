@@ -6,7 +6,7 @@ use crate::cell::Cell64;
 use crate::guard::guarded;
 use crate::metric::Sealed;
 use crate::text::number::{LONGEST, write_bound};
-use crate::text::{Kind, Line, Name, Number, Page};
+use crate::text::{Help, Kind, Line, Name, Number, Page};
 
 /// Finds samples when a page is made, and writes them.
 ///
@@ -156,7 +156,15 @@ impl<'a> Page<'a> {
     /// The name is what the Prometheus text formats show: a counter's ends in `_total` (if it does not, OpenMetrics
     /// shows it with that suffix), an info's in `_info`. Each family must be written once and in one piece.
     pub fn family<'p, 'n>(&'p mut self, kind: Kind, name: &'n str, help: &'n str) -> Samples<'p, 'a, 'n> {
-        Samples { page: self, name: Name::parse(name, kind), kind, help, unit: "", begun: false }
+        Samples {
+            page: self,
+            name: Name::parse(name, kind),
+            kind,
+            help,
+            unit: "",
+            begun: false,
+            gauges_begun: false,
+        }
     }
 }
 
@@ -169,6 +177,8 @@ pub struct Samples<'p, 'a, 'n> {
     help: &'n str,
     unit: &'n str,
     begun: bool,
+    /// Whether the families of a gauge histogram's count and sum have begun: the text formats know no such kind.
+    gauges_begun: bool,
 }
 
 impl<'a, 'n> Samples<'_, 'a, 'n> {
@@ -223,20 +233,29 @@ impl<'a, 'n> Samples<'_, 'a, 'n> {
             Kind::GaugeHistogram => ("_gcount", "_gsum"),
             _ => ("_count", "_sum"),
         };
-        if let Some(line) = self.line(count_suffix, labels) {
-            line.value(Number::Unsigned(count));
-        }
-        if let Some(line) = self.line(sum_suffix, labels) {
-            line.value(sum.into());
+        let with_headers = self.kind == Kind::GaugeHistogram && !self.gauges_begun;
+        for (suffix, value) in [(count_suffix, Number::Unsigned(count)), (sum_suffix, sum.into())] {
+            if with_headers && self.wants(suffix) && !self.page.format().is_openmetrics() {
+                self.page.gauge_header(&self.name, suffix, self.help);
+                self.gauges_begun = true;
+                self.begun = true;
+            }
+            if let Some(line) = self.line(suffix, labels) {
+                line.value(value);
+            }
         }
     }
 
+    fn wants(&self, suffix: &str) -> bool {
+        !self.name.base.is_empty() && self.page.filter().wants(self.name.base, self.name.base, suffix)
+    }
+
     fn line(&mut self, suffix: &str, labels: &[(&str, &str)]) -> Option<Line<'_, 'a>> {
-        if self.name.base.is_empty() || !self.page.filter().wants(self.name.base, self.name.base, suffix) {
+        if !self.wants(suffix) {
             return None;
         }
         if !self.begun {
-            self.page.header(&self.name, self.kind, self.help, self.unit);
+            self.page.header(&self.name, self.kind, Help::unchecked(self.help), self.unit);
             self.begun = true;
         }
         let mut line = self.page.line(&self.name, suffix);

@@ -3,7 +3,7 @@
 use crate::cell::Cell64;
 use crate::exemplar::{Exemplar, ExemplarStore, NoExemplar};
 use crate::metric::{Charset, Desc, Metric, Sealed, Series, SeriesWriter, Single};
-use crate::text::number::BoundText;
+use crate::text::number::{BoundText, LONGEST};
 use crate::text::{Kind, Number};
 
 /// Upper bounds for durations in seconds, those of the Prometheus client libraries.
@@ -215,7 +215,7 @@ impl<const N: usize> Buckets<N> {
             }
         }
         let count = count.wrapping_add(self.above);
-        let infinity = |out: &mut [u8; _]| {
+        let infinity = |out: &mut [u8; LONGEST]| {
             out[..4].copy_from_slice(b"+Inf");
             4
         };

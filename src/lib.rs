@@ -1,4 +1,50 @@
-//! scrapeport (front page to come)
+//! The scrape port of an embedded Linux device: metrics declared as statics, served to Prometheus over HTTP by
+//! blocking threads, with a fixed amount of memory.
+//!
+#![cfg_attr(
+    feature = "http",
+    doc = r#"
+```
+use scrapeport::{Counter, Registry, start_http_server};
+
+static REQUESTS: Counter = Counter::new("app_requests_total", "Requests served.");
+static REGISTRY: Registry = Registry::new(&[&REQUESTS]);
+
+# fn main() -> Result<(), Box<dyn std::error::Error>> {
+let (server, thread) = start_http_server("127.0.0.1:0", &REGISTRY)?;
+REQUESTS.inc();
+// http://127.0.0.1:PORT/metrics now says: app_requests_total 1
+server.shutdown();
+thread.join().expect("the server's thread does not panic");
+# Ok(())
+# }
+```
+"#
+)]
+//!
+//! # The map
+//!
+//! - **Metrics** are statics: [`Counter`], [`Gauge`], [`GaugeFn`], [`Histogram`], [`Summary`], [`Info`], [`StateSet`];
+//!   with labels [`CounterFamily`], [`GaugeFamily`], [`HistogramFamily`], [`SummaryFamily`], [`InfoFamily`]; for hot
+//!   loops [`SlotCounter`] and [`SlotHistogram`]. Their constructors run in the compiler: a bad name, a reserved
+//!   label, unsorted bounds do not compile.
+//! - A [`Registry`] is a constant list of metrics, of other registries, and of [`Collector`]s, which write what they
+//!   find when a page is made. Names that collide do not compile.
+//! - [`text`] is the page: its formats, its fixed buffer, the filter.
+//! - `server` (feature `http`) is the server; `http` is the handler to mount in a server that already exists.
+//! - `process` (feature `process`) tells of this process; `write_to_textfile` is for programs that must not listen.
+//!
+//! # Promises
+//!
+//! - An update is one atomic instruction (two for a histogram), takes no lock and no heap.
+//! - A page takes no heap, whatever its length: it streams through a buffer of fixed size.
+//! - The metrics, the registry and the page need neither `std` nor `alloc`: switch off the default features.
+//! - The library never prints, never exits, and does not panic on any input.
+//!
+//! # Features
+//!
+//! `default = ["exporter"]`, for the program; libraries pick a layer with `default-features = false`:
+//! `std` → `http` → `gzip`; beside them `process`, `tiny_http`. Cargo.toml says what is lost without each.
 #![no_std]
 
 #[cfg(feature = "std")]
@@ -26,6 +72,8 @@ mod metric;
 pub mod process;
 mod registry;
 mod rows;
+#[cfg(feature = "http")]
+pub mod server;
 mod slots;
 mod state_set;
 mod summary;
@@ -47,13 +95,26 @@ pub use family::{
 };
 pub use gauge::{Gauge, GaugeFn, GaugeValue, InProgress};
 pub use histogram::{DEFAULT_BOUNDS, ExemplarHistogram, Histogram, HistogramRow};
-#[cfg(feature = "http")]
-pub use http::{Listen, Server, ServerBuilder, start_http_server};
 pub use info::Info;
 pub use metric::{Metric, Series, Value};
 pub use registry::Registry;
+#[cfg(feature = "http")]
+pub use server::{Listen, Server, ServerBuilder, start_http_server};
 pub use slots::{Claim, SlotCounter, SlotHistogram};
 pub use state_set::StateSet;
 pub use summary::{Summary, SummaryValue};
 #[cfg(feature = "std")]
+pub use textfile::{Textfile, write_to_textfile};
+#[cfg(feature = "std")]
 pub use timer::{Observe, Timer};
+
+/// The code in the guides compiles and runs.
+#[cfg(doctest)]
+mod guides {
+    #[cfg(all(feature = "http", feature = "process"))]
+    #[doc = include_str!("../README.md")]
+    mod readme {}
+    #[cfg(feature = "std")]
+    #[doc = include_str!("../docs/metrics.md")]
+    mod metrics {}
+}

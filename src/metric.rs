@@ -5,7 +5,7 @@ use core::ops::Deref;
 use crate::clock;
 use crate::text::name::{self, reject};
 use crate::text::number::LONGEST;
-use crate::text::{Kind, Line, Name, Number, Page};
+use crate::text::{Help, Kind, Line, Name, Number, Page};
 
 /// A metric: its description and its value `V`. The kinds are aliases: [`Counter`](crate::Counter),
 /// [`Gauge`](crate::Gauge), [`Histogram`](crate::Histogram) and so on.
@@ -27,7 +27,7 @@ impl<V: ?Sized> Metric<V> {
     /// The help text.
     #[must_use]
     pub const fn help(&self) -> &'static str {
-        self.desc.help
+        self.desc.help.text
     }
 
     /// The kind.
@@ -77,7 +77,7 @@ pub(crate) enum Charset {
 pub struct Desc {
     pub(crate) declared: &'static str,
     pub(crate) name: Name<'static>,
-    pub(crate) help: &'static str,
+    pub(crate) help: Help<'static>,
     pub(crate) unit: &'static str,
     pub(crate) kind: Kind,
     /// Of the base name, from which the registry finds collisions.
@@ -107,7 +107,7 @@ impl Desc {
             }
         }
         let hash = name::hash(name::HASH_START, name.base, false);
-        Self { declared, name, help, unit: "", kind, hash }
+        Self { declared, name, help: Help::checked(help), unit: "", kind, hash }
     }
 }
 
@@ -236,7 +236,7 @@ pub(crate) fn created_family(desc: &Desc, page: &mut Page<'_>) -> bool {
         && desc.kind.claims().contains(&"_created")
         && page.filter().wants(base, base, "_created");
     if due {
-        page.created_header(&desc.name, desc.help);
+        page.gauge_header(&desc.name, "_created", desc.help.text);
     }
     due
 }

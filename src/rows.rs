@@ -253,6 +253,12 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
             let head = &self.heads[Self::slot(hash)];
             row.next.store(head.load(Relaxed), Release);
             head.store(index as u32 + 1, Release);
+            // Last: who then finds the family full without the lock also finds this row.
+            if index == self.used.load(Relaxed) as usize {
+                self.used.store(index as u32 + 1, Release);
+            } else {
+                self.removed.fetch_sub(1, Release);
+            }
             Ok(row)
         })
     }
@@ -261,7 +267,6 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
     fn free_row(&self) -> Option<usize> {
         let used = self.used.load(Relaxed) as usize;
         if used < R {
-            self.used.store(used as u32 + 1, Release);
             return Some(used);
         }
         if self.removed.load(Relaxed) == 0 {
@@ -273,7 +278,6 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
             row.sequence.begin().is_none() && row.pins.load(Acquire) == 0
         })?;
         self.cursor.store(index as u32 + 1, Relaxed);
-        self.removed.fetch_sub(1, Release);
         Some(index)
     }
 

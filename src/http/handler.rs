@@ -34,8 +34,8 @@ const PIECE: usize = 4 * 1024;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// With feature `gzip` a handler owns two compressors of about 30 kB, allocated when first needed; a page for
-/// which none is free goes out uncompressed.
+/// With feature `gzip` a handler owns up to two compressors of 165 kB, each allocated once, when first needed; a page
+/// for which none is free goes out uncompressed.
 pub struct MetricsHandler {
     registry: &'static Registry,
     other: Option<&'static Registry>,

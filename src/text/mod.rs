@@ -18,5 +18,5 @@ pub use kind::Kind;
 pub use number::Number;
 #[doc(hidden)]
 pub use page::Line;
-pub(crate) use page::Name;
+pub(crate) use page::{Help, Name};
 pub use page::{Output, Page, Stopped};

@@ -142,6 +142,9 @@ const fn special(value: f64) -> Option<&'static [u8]> {
         Some(b"+Inf")
     } else if value == f64::NEG_INFINITY {
         Some(b"-Inf")
+    } else if value == 0.0 && value.is_sign_negative() {
+        // Readers that try whole numbers first lose the sign of a bare "-0".
+        Some(b"-0.0")
     } else {
         None
     }
@@ -343,7 +346,7 @@ mod tests {
     fn numbers_read_as_people_write_them() {
         let cases: &[(f64, &str)] = &[
             (0.0, "0"),
-            (-0.0, "-0"),
+            (-0.0, "-0.0"),
             (3.0, "3"),
             (0.25, "0.25"),
             (-41.5, "-41.5"),

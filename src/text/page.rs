@@ -64,6 +64,31 @@ impl<'a> Name<'a> {
     }
 }
 
+/// A family's help text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Help<'a> {
+    pub(crate) text: &'a str,
+    /// Whether it is known to hold nothing that must be escaped.
+    pub(crate) plain: bool,
+}
+
+impl<'a> Help<'a> {
+    /// Looks at the text once, when the program is compiled.
+    pub(crate) const fn checked(text: &'a str) -> Self {
+        let bytes = text.as_bytes();
+        let mut at = 0;
+        while at < bytes.len() && !matches!(bytes[at], b'\\' | b'\n' | b'"') {
+            at += 1;
+        }
+        Self { text, plain: at == bytes.len() }
+    }
+
+    /// A text found at run time, looked at when it is written.
+    pub(crate) const fn unchecked(text: &'a str) -> Self {
+        Self { text, plain: false }
+    }
+}
+
 /// A page of metrics under way.
 ///
 /// Text is written into the buffer that the caller lends and handed to the [`Output`] whenever it is full, so a page
@@ -313,13 +338,17 @@ impl<'a> Page<'a> {
     }
 
     /// Writes the HELP and TYPE lines of a family, and UNIT where the format knows it.
-    pub(crate) fn header(&mut self, name: &Name<'_>, kind: Kind, help: &str, unit: &str) {
+    pub(crate) fn header(&mut self, name: &Name<'_>, kind: Kind, help: Help<'_>, unit: &str) {
         let openmetrics = self.format.is_openmetrics();
         let suffix = if openmetrics { "" } else { name.suffix };
         self.put(b"# HELP ");
         self.put_name(name, suffix);
         self.put(b" ");
-        self.put_escaped(help, openmetrics);
+        if help.plain {
+            self.put(help.text.as_bytes());
+        } else {
+            self.put_escaped(help.text, openmetrics);
+        }
         self.put(b"\n# TYPE ");
         self.put_name(name, suffix);
         self.put(b" ");
@@ -333,15 +362,15 @@ impl<'a> Page<'a> {
         self.put(b"\n");
     }
 
-    /// The header of the gauge family in which the Prometheus text formats tell when a series began.
-    pub(crate) fn created_header(&mut self, name: &Name<'_>, help: &str) {
-        let name_of = |page: &mut Self| page.put_name(name, "_created");
+    /// The header of a gauge family of its own, for samples that the Prometheus text formats cannot have in theirs:
+    /// when a series began, and the count and sum of a gauge histogram.
+    pub(crate) fn gauge_header(&mut self, name: &Name<'_>, suffix: &str, help: &str) {
         self.put(b"# HELP ");
-        name_of(self);
+        self.put_name(name, suffix);
         self.put(b" ");
         self.put_escaped(help, false);
         self.put(b"\n# TYPE ");
-        name_of(self);
+        self.put_name(name, suffix);
         self.put(b" gauge\n");
     }
 
@@ -523,7 +552,7 @@ mod tests {
     fn a_long_page_leaves_in_pieces_and_whole() {
         let help: String = "0123456789".repeat(100);
         let text = written(Format::TEXT, |page| {
-            page.header(&Name::parse("a_total", Kind::Counter), Kind::Counter, &help, "");
+            page.header(&Name::parse("a_total", Kind::Counter), Kind::Counter, Help::unchecked(&help), "");
         });
         assert_eq!(text, std::format!("# HELP a_total {help}\n# TYPE a_total counter\n"));
     }
@@ -549,7 +578,9 @@ mod tests {
     #[test]
     fn units_belong_to_openmetrics() {
         let name = Name::parse("t_seconds", Kind::Gauge);
-        let both = |format| written(format, |page| page.header(&name, Kind::Gauge, "a\\b\nc\"d", "seconds"));
+        let both = |format| {
+            written(format, |page| page.header(&name, Kind::Gauge, Help::checked("a\\b\nc\"d"), "seconds"))
+        };
         assert_eq!(both(Format::TEXT), "# HELP t_seconds a\\\\b\\nc\"d\n# TYPE t_seconds gauge\n");
         assert_eq!(
             both(Format::OPENMETRICS),

@@ -1,0 +1,8 @@
+// error: two metrics of one registry have the same name, or samples of the same name: "app_queue"
+use scrapeport::{Gauge, Registry};
+static A: Gauge = Gauge::utf8("app.queue", "A.");
+static B: Gauge = Gauge::new("app_queue", "B.");
+static REGISTRY: Registry = Registry::new(&[&A, &B]);
+fn main() {
+    let _ = &REGISTRY;
+}

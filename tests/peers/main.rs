@@ -1,0 +1,14 @@
+//! scrapeport against the programs it has to get on with: the reference package it follows, Prometheus, nginx, curl.
+//!
+//! Not part of everyday `cargo test`: run `tests/peers/setup` once, then `cargo test --test peers`. A peer that is
+//! missing is a failure, not a skip.
+
+mod client;
+mod curl;
+mod nginx;
+mod pages;
+mod process;
+mod prometheus;
+mod reference;
+mod requests;
+mod start;

@@ -1,0 +1,401 @@
+//! The program as a user meets it: its flags, its log, its signals.
+
+use std::ffi::OsStr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_scrapeport");
+
+/// Long enough for a machine that is busy with other tests.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The program at work; killed if a test fails before it has ended.
+struct Running {
+    child: Child,
+    log: mpsc::Receiver<String>,
+    addresses: Vec<SocketAddr>,
+}
+
+impl Running {
+    fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(PROGRAM).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let log = lines_of(child.stderr.take().unwrap());
+        let mut running = Self { child, log, addresses: Vec::new() };
+        let wanted = arguments.iter().filter(|argument| argument.starts_with("--web.listen-address")).count();
+        for _ in 0..wanted {
+            let line = running.log_until("listening on ");
+            let (_, address) = line.split_once("listening on ").unwrap();
+            let address = address.trim_end_matches('"');
+            if !address.starts_with("unix:") {
+                running.addresses.push(address.parse().unwrap());
+            }
+        }
+        running
+    }
+
+    fn log_until(&self, part: &str) -> String {
+        loop {
+            let line = self.log.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("no {part:?} in the log"));
+            assert!(line.starts_with("level="), "{line}");
+            if line.contains(part) {
+                return line;
+            }
+        }
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).unwrap();
+    }
+
+    fn end(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "the program does not end");
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn lines_of(stderr: ChildStderr) -> mpsc::Receiver<String> {
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+fn get(mut stream: impl Read + Write) -> String {
+    stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let mut response = String::new();
+    stream.read_to_string(&mut response).unwrap();
+    assert!(response.starts_with("HTTP/1.1 200 OK\r\n"), "{response}");
+    response
+}
+
+fn value(page: &str, sample: &str) -> f64 {
+    let line = page.lines().find_map(|line| line.strip_prefix(sample)?.strip_prefix(' '));
+    line.unwrap_or_else(|| panic!("{sample} is not in {page}")).parse().unwrap()
+}
+
+fn scratch(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("scrapeport-program-{}-{name}", std::process::id()))
+}
+
+#[test]
+fn help_and_version_go_to_standard_output() {
+    for flag in ["--help", "-h"] {
+        let output = run(&[flag]);
+        assert!(output.status.success() && output.stderr.is_empty());
+        let help = text(&output.stdout);
+        for part in [
+            "Usage: scrapeport",
+            "--web.listen-address=ADDRESS",
+            "--log.level=LEVEL",
+            "-V, --version",
+            ":9100",
+        ] {
+            assert!(help.contains(part), "{part} is not in {help}");
+        }
+    }
+    for flag in ["--version", "-V"] {
+        let output = run(&[flag]);
+        assert!(output.status.success() && output.stderr.is_empty());
+        let wanted = format!("scrapeport {} (", env!("CARGO_PKG_VERSION"));
+        assert!(text(&output.stdout).starts_with(&wanted) && text(&output.stdout).ends_with(")\n"));
+    }
+}
+
+#[test]
+fn a_wrong_flag_is_one_line_and_status_2() {
+    for (arguments, expected) in [
+        (
+            &["--web.listen-adress=:1"][..],
+            "unknown flag --web.listen-adress; did you mean --web.listen-address?",
+        ),
+        (&["--log.level=loud"], "--log.level=loud: must be debug, info, warn or error"),
+        (&["--web.listen-address"], "--web.listen-address needs a value: --web.listen-address=ADDRESS"),
+        (&["serve"], "unexpected argument \"serve\": there are only flags"),
+    ] {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(text(&output.stderr), format!("scrapeport: {expected}\n"));
+        assert!(output.stdout.is_empty());
+    }
+}
+
+#[test]
+fn an_address_that_cannot_be_is_one_line_and_status_2() {
+    for address in [":99999", "9100", ":", "http://x:1", "unix:"] {
+        let output = run(&[&format!("--web.listen-address={address}")]);
+        let line = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert!(
+            line.starts_with("scrapeport: ") && line.contains(address) && line.lines().count() == 1,
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_busy_port_is_one_line_and_status_1() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    // The free address before it must not keep the program alive.
+    let output = run(&["--web.listen-address=127.0.0.1:0", &format!("--web.listen-address={address}")]);
+    let line = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{line}");
+    assert!(line.starts_with(&format!("level=error msg=\"cannot listen on {address}: ")), "{line}");
+    assert!(line.contains("stop the other program") && line.lines().count() == 1, "{line}");
+}
+
+#[test]
+fn the_page_holds_the_process_the_build_and_the_server() {
+    let running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
+    let page = get(TcpStream::connect(running.addresses[0]).unwrap());
+    for sample in ["process_resident_memory_bytes", "process_threads", "process_open_fds", "process_max_fds"]
+    {
+        assert!(value(&page, sample) >= 1.0, "{sample}");
+    }
+    let build = page.lines().find(|line| line.starts_with("scrapeport_build_info{")).unwrap();
+    assert!(build.contains(&format!("version=\"{}\"", env!("CARGO_PKG_VERSION"))), "{build}");
+    assert!(
+        build.contains(&format!("arch=\"{}\"", std::env::consts::ARCH)) && build.ends_with("} 1"),
+        "{build}"
+    );
+    assert!(page.contains("# TYPE process_cpu_seconds_total counter\n"));
+    assert!(page.contains("# TYPE scrapeport_"), "the server's own metrics");
+}
+
+#[test]
+fn the_process_is_described_as_the_kernel_does() {
+    let mut running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
+    let page = get(TcpStream::connect(running.addresses[0]).unwrap());
+    let proc = PathBuf::from(format!("/proc/{}", running.child.id()));
+    let status = std::fs::read_to_string(proc.join("status")).unwrap();
+    let field = |name: &str| -> f64 {
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+        line.trim_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+    };
+    assert_eq!(value(&page, "process_threads"), field("Threads:"));
+    assert_eq!(value(&page, "process_virtual_memory_bytes"), field("VmSize:") * 1024.0);
+    let resident = value(&page, "process_resident_memory_bytes") / (field("VmRSS:") * 1024.0);
+    assert!((0.5..2.0).contains(&resident), "{resident}");
+    // While the page was made, its own connection was open.
+    let descriptors = std::fs::read_dir(proc.join("fd")).unwrap().count() as f64;
+    let told = value(&page, "process_open_fds");
+    assert!(told == descriptors || told == descriptors + 1.0, "{told} {descriptors}");
+    let limits = std::fs::read_to_string(proc.join("limits")).unwrap();
+    let limit = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(value(&page, "process_max_fds"), limit.split_whitespace().nth(3).unwrap().parse().unwrap());
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
+    let age = now - value(&page, "process_start_time_seconds");
+    assert!((-1.1..60.0).contains(&age), "{age}");
+    running.signal(Signal::TERM);
+    assert!(running.end().success());
+}
+
+#[test]
+fn several_addresses_are_served_and_told() {
+    let path = scratch("several.sock");
+    let unix = format!("--web.listen-address=unix:{}", path.display());
+    let running =
+        Running::start(&["--web.listen-address=127.0.0.1:0", "--web.listen-address", "127.0.0.1:0", &unix]);
+    assert_eq!(running.addresses.len(), 2);
+    for address in &running.addresses {
+        assert_ne!(address.port(), 0);
+        get(TcpStream::connect(address).unwrap());
+    }
+    get(UnixStream::connect(path).unwrap());
+}
+
+#[test]
+fn the_log_level_is_obeyed() {
+    let path = scratch("level.sock");
+    let mut child = Command::new(PROGRAM)
+        .arg(format!("--web.listen-address=unix:{}", path.display()))
+        .arg("--log.level=error")
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    get(connect_when_ready(&path));
+    kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+    let mut log = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut log).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(log, "");
+}
+
+fn connect_when_ready(path: &PathBuf) -> UnixStream {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => return stream,
+            Err(error) => assert!(Instant::now() < deadline, "{error}"),
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn sigterm_and_sigint_end_it_with_status_0() {
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
+        // Idle connections do not hold it up.
+        let idle = TcpStream::connect(running.addresses[0]).unwrap();
+        let begun = Instant::now();
+        running.signal(signal);
+        assert_eq!(running.end().code(), Some(0));
+        assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+        running.log_until("stopped");
+        drop(idle);
+    }
+}
+
+#[test]
+fn sighup_is_survived() {
+    let running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
+    for _ in 0..3 {
+        running.signal(Signal::HUP);
+        running.log_until("SIGHUP");
+    }
+    get(TcpStream::connect(running.addresses[0]).unwrap());
+}
+
+/// A client that asks for more pages than fit into all buffers and reads none: the server is in the middle of one.
+fn clogged(address: SocketAddr) -> TcpStream {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(&b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".repeat(4_000)).unwrap();
+    let deadline = Instant::now() + PATIENCE;
+    while value(&get(TcpStream::connect(address).unwrap()), "scrapeport_http_connections{state=\"writing\"}")
+        < 1.0
+    {
+        assert!(Instant::now() < deadline, "the server writes on");
+        thread::sleep(Duration::from_millis(20));
+    }
+    stream
+}
+
+#[test]
+fn a_running_response_is_finished() {
+    let mut running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
+    let mut stream = clogged(running.addresses[0]);
+    running.signal(Signal::TERM);
+    running.log_until("stopping");
+    let noted = Instant::now();
+    while TcpStream::connect(running.addresses[0]).is_ok() {
+        assert!(noted.elapsed() < Duration::from_secs(1), "the port is free at once");
+    }
+    assert!(running.child.try_wait().unwrap().is_none());
+
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    drop(stream);
+    assert_eq!(running.end().code(), Some(0));
+    let mut rest = text(&bytes);
+    let mut count = 0;
+    while !rest.is_empty() {
+        let (head, body) = rest.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 OK"), "{head}");
+        let length =
+            head.lines().find_map(|line| line.strip_prefix("Content-Length: ")).unwrap().parse().unwrap();
+        assert!(body.len() >= length, "response {count} is cut off");
+        rest = &body[length..];
+        count += 1;
+    }
+    assert!(count > 1);
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_with_status_1() {
+    let mut running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
+    let stream = clogged(running.addresses[0]);
+    running.signal(Signal::TERM);
+    running.log_until("stopping");
+    thread::sleep(Duration::from_millis(100));
+    assert!(running.child.try_wait().unwrap().is_none(), "the response is still running");
+    running.signal(Signal::INT);
+    assert_eq!(running.end().code(), Some(1));
+    drop(stream);
+}
+
+#[test]
+fn closed_outputs_are_no_reason_to_panic() {
+    let shell = |script: &str, argument: &OsStr| {
+        Command::new("sh").args(["-c", script, PROGRAM]).arg(argument).output().unwrap()
+    };
+    // Standard output closed; closed by a reader that has seen enough; a full disk.
+    for (script, status) in [
+        ("\"$0\" --help >&-; exit $?", 0),
+        ("\"$0\" --help 2>&1 | true", 0),
+        ("\"$0\" --version >/dev/full; exit $?", 1),
+        ("\"$0\" --nonsense 2>&-; exit $?", 2),
+        ("\"$0\" --nonsense 2>/dev/full; exit $?", 2),
+    ] {
+        let output = shell(script, OsStr::new(""));
+        assert_eq!(output.status.code(), Some(status), "{script}: {output:?}");
+        assert!(!text(&output.stderr).contains("panicked"), "{script}: {output:?}");
+    }
+    for (name, redirection) in [("closed", "2>&-"), ("full", "2>/dev/full")] {
+        let path = scratch(&format!("{name}.sock"));
+        let mut child = Command::new("sh")
+            .args(["-c", &format!("exec \"$0\" --log.level=debug \"$1\" {redirection}"), PROGRAM])
+            .arg(format!("--web.listen-address=unix:{}", path.display()))
+            .spawn()
+            .unwrap();
+        get(connect_when_ready(&path));
+        kill_process(Pid::from_child(&child), Signal::TERM).unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(0), "{name}");
+    }
+}
+
+#[test]
+fn scrapes_do_not_leak_descriptors_or_memory() {
+    let running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
+    let scrape = || get(TcpStream::connect(running.addresses[0]).unwrap());
+    for _ in 0..50 {
+        scrape();
+    }
+    let before = scrape();
+    for _ in 0..500 {
+        scrape();
+    }
+    let after = scrape();
+    for sample in ["process_threads", "process_virtual_memory_bytes", "process_start_time_seconds"] {
+        assert_eq!(value(&before, sample), value(&after, sample), "{sample}");
+    }
+    // A connection that is being closed may still be open.
+    assert!((value(&before, "process_open_fds") - value(&after, "process_open_fds")).abs() <= 2.0);
+    let grown =
+        value(&after, "process_resident_memory_bytes") - value(&before, "process_resident_memory_bytes");
+    assert!(grown < 200_000.0, "{grown}");
+}
