@@ -31,7 +31,7 @@ thread.join().expect("the server's thread does not panic");
 //! - A [`Registry`] is a constant list of metrics, of other registries, and of [`Collector`]s, which write what they
 //!   find when a page is made. Names that collide do not compile.
 //! - [`text`] is the page: its formats, its fixed buffer, the filter.
-//! - `http` (feature `http`) is the server, and the handler to mount in a server that already exists.
+//! - `server` (feature `http`) is the server; `http` is the handler to mount in a server that already exists.
 //! - `process` (feature `process`) tells of this process; `write_to_textfile` is for programs that must not listen.
 //!
 //! # Promises
@@ -72,6 +72,8 @@ mod metric;
 pub mod process;
 mod registry;
 mod rows;
+#[cfg(feature = "http")]
+pub mod server;
 mod slots;
 mod state_set;
 mod summary;
@@ -93,11 +95,11 @@ pub use family::{
 };
 pub use gauge::{Gauge, GaugeFn, GaugeValue, InProgress};
 pub use histogram::{DEFAULT_BOUNDS, ExemplarHistogram, Histogram, HistogramRow};
-#[cfg(feature = "http")]
-pub use http::{Listen, Server, ServerBuilder, start_http_server};
 pub use info::Info;
 pub use metric::{Metric, Series, Value};
 pub use registry::Registry;
+#[cfg(feature = "http")]
+pub use server::{Listen, Server, ServerBuilder, start_http_server};
 pub use slots::{Claim, SlotCounter, SlotHistogram};
 pub use state_set::StateSet;
 pub use summary::{Summary, SummaryValue};

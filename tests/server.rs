@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use scrapeport::http::{DEFAULT_CONNECTIONS, listen_fds};
+use scrapeport::server::{DEFAULT_CONNECTIONS, listen_fds};
 use scrapeport::text::{Kind, Page};
 use scrapeport::{
     Collect, CollectError, Collector, Counter, Error, Listen, Registry, Server, start_http_server,

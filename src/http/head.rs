@@ -161,7 +161,7 @@ impl<'a> Line<'a> {
             (Some(_), None, _) => return Err(Refusal::ONE_WORD),
             (None, ..) => return Err(Refusal::EMPTY_LINE),
         };
-        let last = words.clone().last();
+        let last = words.clone().next_back();
         let (major, minor) = version(last.unwrap_or(third)).ok_or(Refusal::BAD_VERSION)?;
         match (major, last) {
             (1, None) => Ok(Self { method, target, http_1_0: minor == 0, regular: false }),

@@ -22,8 +22,6 @@ pub(crate) const SMALLEST_BUFFER: usize = 2 * 1024;
 /// Bytes that are read and dropped after the last response, so that the client gets it rather than a reset.
 pub(crate) const LINGER: usize = 256 * 1024;
 
-/// From the first byte of a TLS connection to the end of its handshake.
-pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte of a request, or the start of the connection, to the end of its head.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the end of a request's head to the last byte of its response, and from there to the end of its body.
@@ -41,7 +39,6 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) head: usize,
     pub(crate) buffer: usize,
-    pub(crate) handshake_timeout: Duration,
     pub(crate) head_timeout: Duration,
     pub(crate) response_timeout: Duration,
     pub(crate) idle_timeout: Duration,
@@ -53,7 +50,6 @@ impl Limits {
         connections: CONNECTIONS,
         head: HEAD,
         buffer: BUFFER,
-        handshake_timeout: HANDSHAKE_TIMEOUT,
         head_timeout: HEAD_TIMEOUT,
         response_timeout: RESPONSE_TIMEOUT,
         idle_timeout: IDLE_TIMEOUT,

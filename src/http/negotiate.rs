@@ -26,13 +26,12 @@ impl Negotiation {
     /// The highest quality wins. Between equals the first wins, but text 0.0.4 and wildcards, which mean it, give
     /// way to any format that the client took the trouble to name with its version.
     pub(crate) fn accept(&mut self, value: &[u8]) {
-        for item in split(value, b',') {
-            let mut parts = split(item, b';');
-            let Some(media) = parts.next().and_then(Media::parse) else { continue };
-            let parameters = Parameters::parse(parts);
+        for (media, parameters) in Items::of(value) {
+            let Some(media) = Media::parse(media) else { continue };
             let Some((format, named)) = offer(media, &parameters) else { continue };
-            let rank = 2 * parameters.quality() + u16::from(named);
-            if parameters.quality() > 0 && rank > self.rank {
+            let quality = parameters.quality();
+            let rank = 2 * quality + u16::from(named);
+            if quality > 0 && rank > self.rank {
                 (self.format, self.rank) = (format, rank);
             }
         }
@@ -40,11 +39,8 @@ impl Negotiation {
 
     /// Folds in the value of an `Accept-Encoding` header. Only `gzip` by name counts, not `*`.
     pub(crate) fn accept_encoding(&mut self, value: &[u8]) {
-        for item in split(value, b',') {
-            let mut parts = split(item, b';');
-            if parts.next().is_some_and(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"gzip")) {
-                self.gzip |= Parameters::parse(parts).quality() > 0;
-            }
+        for (coding, parameters) in Items::of(value) {
+            self.gzip |= coding.eq_ignore_ascii_case(b"gzip") && parameters.quality() > 0;
         }
     }
 
@@ -76,7 +72,6 @@ enum Media {
 
 impl Media {
     fn parse(text: &[u8]) -> Option<Self> {
-        let text = text.trim_ascii();
         if text.eq_ignore_ascii_case(b"application/openmetrics-text") {
             Some(Self::OpenMetrics)
         } else if text.eq_ignore_ascii_case(b"text/plain") {
@@ -98,20 +93,14 @@ struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
-    fn parse(parts: impl Iterator<Item = &'a [u8]>) -> Self {
-        let mut parameters = Self::default();
-        for part in parts {
-            let Some(equals) = part.iter().position(|byte| *byte == b'=') else { continue };
-            let name = part[..equals].trim_ascii();
-            let slot = match name.len() {
-                1 if name.eq_ignore_ascii_case(b"q") => &mut parameters.q,
-                7 if name.eq_ignore_ascii_case(b"version") => &mut parameters.version,
-                8 if name.eq_ignore_ascii_case(b"escaping") => &mut parameters.escaping,
-                _ => continue,
-            };
-            slot.get_or_insert(unquoted(part[equals + 1..].trim_ascii()));
-        }
-        parameters
+    fn set(&mut self, name: &[u8], value: &'a [u8]) {
+        let slot = match name.len() {
+            1 if name.eq_ignore_ascii_case(b"q") => &mut self.q,
+            7 if name.eq_ignore_ascii_case(b"version") => &mut self.version,
+            8 if name.eq_ignore_ascii_case(b"escaping") => &mut self.escaping,
+            _ => return,
+        };
+        slot.get_or_insert(unquoted(value));
     }
 
     fn version(&self) -> Version {
@@ -185,21 +174,69 @@ fn offer(media: Media, parameters: &Parameters<'_>) -> Option<(Format, bool)> {
     })
 }
 
-/// The pieces of a list, where separators within double quotes do not count.
-fn split(text: &[u8], separator: u8) -> impl Iterator<Item = &[u8]> {
-    let mut rest = Some(text);
-    core::iter::from_fn(move || {
-        let text = rest?;
-        let (mut quoted, mut escaped) = (false, false);
-        let end = text.iter().position(|byte| {
-            let separates = *byte == separator && !quoted;
-            quoted ^= *byte == b'"' && !escaped;
-            escaped = quoted && *byte == b'\\' && !escaped;
-            separates
-        });
-        rest = end.map(|end| &text[end + 1..]);
-        Some(&text[..end.unwrap_or(text.len())])
-    })
+/// The items of a header value: `item;name=value;name="value", item`.
+struct Items<'a> {
+    rest: &'a [u8],
+    /// What ended the last piece; a comma stands before the first.
+    mark: u8,
+}
+
+impl<'a> Items<'a> {
+    const fn of(value: &'a [u8]) -> Self {
+        Self { rest: value, mark: b',' }
+    }
+
+    /// The text up to the next separator. Within double quotes there are none.
+    fn piece(&mut self, is_name: bool) -> &'a [u8] {
+        let text = self.rest;
+        let mut at = 0;
+        self.mark = loop {
+            let Some(byte) = text.get(at) else { break 0 };
+            // Letters, which most bytes are, lie above all separators.
+            match byte {
+                b'>'.. => at += 1,
+                b',' | b';' => break *byte,
+                b'=' if is_name => break b'=',
+                b'"' => at = end_of_quotes(text, at),
+                _ => at += 1,
+            }
+        };
+        self.rest = text.get(at + 1..).unwrap_or_default();
+        text[..at].trim_ascii()
+    }
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = (&'a [u8], Parameters<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.mark != b',' {
+            return None;
+        }
+        let item = self.piece(false);
+        let mut parameters = Parameters::default();
+        while self.mark == b';' {
+            let name = self.piece(true);
+            if self.mark == b'=' {
+                let value = self.piece(false);
+                parameters.set(name, value);
+            }
+        }
+        Some((item, parameters))
+    }
+}
+
+/// The place after the quotes that open here; the end of the text if they never close.
+fn end_of_quotes(text: &[u8], open: usize) -> usize {
+    let mut at = open + 1;
+    loop {
+        match text.get(at) {
+            Some(b'"') => return at + 1,
+            Some(b'\\') => at += 2,
+            Some(_) => at += 1,
+            None => return text.len(),
+        }
+    }
 }
 
 fn unquoted(text: &[u8]) -> &[u8] {

@@ -605,6 +605,66 @@ fn a_long_page_for_http_1_0_ends_with_the_connection() {
     assert_eq!(body, LARGE.to_text(crate::text::Format::TEXT));
 }
 
+#[cfg(feature = "gzip")]
+#[test]
+fn pages_are_compressed_for_those_who_ask() {
+    let unpacked = |packed: &[u8], length: usize| {
+        let mut text = vec![0; length + 1];
+        let mut inflate = zlib_rs::Inflate::new(true, 16 + 15);
+        inflate.decompress(packed, &mut text, zlib_rs::InflateFlush::Finish).unwrap();
+        text.truncate(inflate.total_out() as usize);
+        String::from_utf8(text).unwrap()
+    };
+    let request = "GET / HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n";
+    let small = Client::new(request).talk_to(&SMALL);
+    let at = small.output.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+    let (head, body) = small.output.split_at(at);
+    let expected = response("200 OK", &TEXT.replace("Vary", "Content-Encoding: gzip\r\nVary"), "");
+    let expected = expected.replace("Length: 0", &format!("Length: {}", body.len()));
+    assert_eq!(core::str::from_utf8(head), Ok(&expected[..]));
+    assert_eq!(unpacked(body, PAGE.len()), PAGE);
+    assert_eq!(small.writes.len(), 1);
+
+    let page = LARGE.to_text(crate::text::Format::TEXT);
+    let smallest = super::super::limits::SMALLEST_BUFFER;
+    let mut buffers = Buffers::new(&Limits { buffer: smallest, ..Limits::DEFAULT });
+    let close = "GET / HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n";
+    for input in [request, close] {
+        let client = Client::new(input).talk(&MetricsHandler::new(&LARGE), &mut buffers, &Books::default());
+        let at = client.output.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
+        let body =
+            if input == close { client.output[at..].to_vec() } else { dechunked_bytes(&client.output[at..]) };
+        assert_eq!(unpacked(&body, page.len()), page);
+        assert!(client.writes.len() > 3 && body.len() < page.len() / 4, "{:?}", client.writes);
+    }
+}
+
+#[cfg(feature = "gzip")]
+#[test]
+fn nothing_but_metrics_is_compressed() {
+    for line in ["GET /favicon.ico", "OPTIONS *", "PUT /"] {
+        assert!(
+            !said(format!("{line} HTTP/1.1\r\nAccept-Encoding: gzip\r\n\r\n")).contains("gzip"),
+            "{line}"
+        );
+    }
+}
+
+#[cfg(feature = "gzip")]
+fn dechunked_bytes(mut bytes: &[u8]) -> Vec<u8> {
+    let mut body = Vec::new();
+    loop {
+        let end = bytes.windows(2).position(|two| two == b"\r\n").unwrap();
+        let size = usize::from_str_radix(core::str::from_utf8(&bytes[..end]).unwrap(), 16).unwrap();
+        body.extend_from_slice(&bytes[end + 2..end + 2 + size]);
+        bytes = bytes[end + 2 + size..].strip_prefix(b"\r\n").unwrap();
+        if size == 0 {
+            assert!(bytes.is_empty());
+            return body;
+        }
+    }
+}
+
 /// The body, and what follows it.
 fn dechunked(mut text: &str) -> (String, &str) {
     let mut body = String::new();

@@ -22,10 +22,10 @@ use rustix::net::{
 
 use super::defer_accept::defer_accept;
 use super::inherit::check;
-use super::limits::Limits;
 use super::listen::{Listen, Place, Target};
 use super::slot::STALLED_MS;
 use crate::Error;
+use crate::http::limits::Limits;
 
 /// Connections that the kernel keeps for us. More than a crowd of silent clients fills easily, because a full queue
 /// makes it drop SYNs, which clients repeat only after a second. An entry costs memory only while it is used.

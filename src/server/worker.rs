@@ -6,14 +6,14 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Thread;
 
-use super::connection::{Buffers, serve};
 use super::deadline::Link;
 use super::door::{Door, Visitor};
-use super::handler::MetricsHandler;
-use super::limits::Limits;
 use super::metrics::{ACCEPTED, Books, Ending, ended};
 use super::slot::{Doing, Slot};
 use super::socket::set_timeouts;
+use crate::http::connection::{Buffers, serve};
+use crate::http::handler::MetricsHandler;
+use crate::http::limits::Limits;
 
 /// What the threads of one server share.
 #[derive(Debug)]

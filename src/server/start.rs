@@ -9,16 +9,16 @@ use std::thread::{self, JoinHandle};
 use std::vec::Vec;
 
 use super::builder::ServerBuilder;
-use super::connection::Buffers;
 use super::door::Door;
-use super::handler::MetricsHandler;
-use super::limits::Limits;
 use super::listen::Listen;
 use super::metrics::{Books, watch};
 use super::slot::{Doing, Slot};
 use super::socket::Listener;
 use super::supervisor;
 use super::worker::{self, Roll, Shared};
+use crate::http::connection::Buffers;
+use crate::http::handler::MetricsHandler;
+use crate::http::limits::Limits;
 use crate::{Error, Registry};
 
 /// For all threads to start. They have nothing to wait for; a machine that needs longer is not serving anybody.

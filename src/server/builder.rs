@@ -4,11 +4,11 @@ use core::time::Duration;
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
-use super::handler::MetricsHandler;
-use super::limits::{CONNECTIONS, Limits, SMALLEST_BUFFER, SMALLEST_HEAD};
 use super::listen::Listen;
 use super::metrics::SERVER_METRICS;
-use super::server::{Plan, Server, start};
+use super::start::{Plan, Server, start};
+use crate::http::handler::MetricsHandler;
+use crate::http::limits::{CONNECTIONS, Limits, SMALLEST_BUFFER, SMALLEST_HEAD};
 use crate::{Error, Registry};
 
 /// Connections that a server serves at once unless told otherwise.

@@ -14,10 +14,10 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt}
 
 use super::clock::{self, coarse_ms, millis};
 use super::door::Door;
-use super::limits::{LINGER_TIMEOUT, Limits};
 use super::metrics::Ending;
 use super::slot::{Doing, Slot};
-use super::transport::{Gone, Phase, Transport};
+use crate::http::limits::{LINGER_TIMEOUT, Limits};
+use crate::http::transport::{Gone, Phase, Transport};
 
 /// A connection as the conversation sees it.
 #[derive(Debug)]

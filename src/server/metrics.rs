@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::vec::Vec;
 
 use super::slot::{Doing, Slot};
-use super::transport::{Answered, Observer};
 use crate::cell::Cell64;
+use crate::http::transport::{Answered, Observer};
 use crate::text::{Kind, Page};
 use crate::{Collect, CollectError, Collector, Counter, Histogram, Registry};
 

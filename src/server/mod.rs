@@ -1,0 +1,24 @@
+//! The server: blocking threads around listening sockets. The only place that names sockets.
+//!
+//! A fixed number of workers block in `accept` on the shared sockets, and each serves its connection itself. A
+//! supervisor sleeps until every worker is taken, and then sees to it that nobody is kept out.
+
+mod builder;
+mod clock;
+mod deadline;
+mod defer_accept;
+mod door;
+mod inherit;
+mod listen;
+mod metrics;
+mod slot;
+mod socket;
+mod start;
+mod supervisor;
+mod worker;
+
+pub use builder::{DEFAULT_CONNECTIONS, DEFAULT_THREAD_STACK, ServerBuilder};
+pub use inherit::listen_fds;
+pub use listen::Listen;
+pub use metrics::SERVER_METRICS;
+pub use start::{Server, start_http_server};
