@@ -15,7 +15,11 @@ fn program(name: &str) -> PathBuf {
     // target/PROFILE/deps/THIS-TEST
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is not built: `cargo build --examples`, with the same features", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: `cargo build --examples`, with the same features",
+        path.display()
+    );
     path
 }
 
