@@ -85,8 +85,8 @@ fn labels() {
     let page = Running::start("labels").page();
     assert!(value(&page, "labels_replies_total{method=\"GET\",code=\"200\"}") >= 2.0);
     assert_eq!(value(&page, "labels_replies_total{method=\"GET\",code=\"404\"}"), 1.0);
-    assert_eq!(value(&page, "labels_session_bytes{session=\"young\"}"), 1024.0);
-    assert!(!page.contains("session=\"old\""));
+    assert_eq!(value(&page, "labels_peer_bytes{peer=\"young\"}"), 1024.0);
+    assert!(!page.contains("peer=\"old\""));
 }
 
 #[test]
