@@ -5,7 +5,7 @@ mod support;
 
 use std::env;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -13,8 +13,8 @@ use std::thread;
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use scrapeport::http::DEFAULT_CONNECTIONS;
-use scrapeport::text::{Kind, Page};
+use scrapeport::server::{DEFAULT_CONNECTIONS, SERVER_METRICS};
+use scrapeport::text::{Format, Kind, Page};
 use scrapeport::{Collect, CollectError, Collector, Counter, Registry, Server};
 use support::*;
 
@@ -243,52 +243,52 @@ fn a_thousand_pipelined_requests() {
 fn idle_first_then_unfinished_then_stalled() {
     let _alone = alone();
     let (server, _thread) =
-        Server::builder(&LARGE_REGISTRY).max_connections(4).start_on("127.0.0.1:0").expect("loopback");
+        Server::builder(&LARGE_REGISTRY).max_connections(3).start_on("127.0.0.1:0").expect("loopback");
     let address = server.local_addr().expect("a TCP address");
-    let state = |client: &mut TcpStream, state: &str| {
-        let request = "GET /?name[]=scrapeport_http_connections HTTP/1.1\r\nHost: h\r\n\r\n";
-        ask(client, request)
-            .expect("kept")
-            .sample(&format!("scrapeport_http_connections{{state=\"{state}\"}}"))
+    // Without a connection, which would be one of those counted.
+    let wait_for = |state: &str, number: u64| {
+        let line = format!("scrapeport_http_connections{{state=\"{state}\"}} {number}\n");
+        eventually(&line, || SERVER_METRICS.to_text(Format::default()).contains(&line));
+        // Further apart than the clock is coarse.
+        thread::sleep(Duration::from_millis(20));
     };
+    let come = |request: &str| {
+        let mut client = connect(address);
+        client.write_all(request.as_bytes()).expect("open");
+        client
+    };
+    let unfinished = "GET / HT";
     // The oldest of all writes and gets no further.
-    let mut stalled = connect(address);
-    stalled.write_all(GET.as_bytes()).expect("open");
-    let mut watcher = connect(address);
-    eventually("one is stalled", || state(&mut watcher, "writing") == 1.0);
-    let mut unfinished = connect(address);
-    unfinished.write_all(b"GET / HT").expect("open");
-    eventually("one is unfinished", || state(&mut watcher, "reading") == 1.0);
-    let mut idle = connect(address);
-    state(&mut idle, "idle");
-    state(&mut watcher, "idle");
-    // All four are taken. The two idle ones go first, the one that has waited longer before the other.
-    let next = |closed: &mut TcpStream, open: &[&TcpStream]| {
-        let mut visitor = connect(address);
-        visitor.write_all(b"GET / HT").expect("open");
-        assert!(is_closed(closed));
-        assert!(open.iter().all(|client| is_open(client)));
-        visitor
-    };
-    let _first = next(&mut idle, &[&watcher, &unfinished]);
-    let _second = next(&mut watcher, &[&unfinished, &_first]);
-    let third = next(&mut unfinished, &[&_first, &_second]);
-    let mut clients = [_first, _second, third];
-    // Then the unfinished visitors, oldest first.
-    let [first, second, third] = &mut clients;
-    let mut fourth = next(first, &[second, third]);
-    let mut fifth = next(second, &[third, &fourth]);
-    // They finish and are served, so only the writer is left to give way.
-    for client in [third, &mut fourth, &mut fifth] {
-        let rest = "TP/1.1\r\nHost: h\r\n\r\n";
-        client.write_all(rest.as_bytes()).expect("open");
-    }
-    let mut last = connect(address);
-    last.write_all(GET.as_bytes()).expect("open");
-    let mut received = Vec::new();
-    // Its connection is reset rather than left to the kernel for minutes.
-    assert!(stalled.read_to_end(&mut received).is_err() || received.len() < 20_000_000);
-    assert_eq!(read_reply(&mut last).expect("a page").status, 200);
+    let mut stalled = come(GET);
+    wait_for("writing", 1);
+    let mut second = come(unfinished);
+    wait_for("reading", 1);
+    let mut idle = come("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
+    wait_for("idle", 1);
+    // All are taken. The one between requests goes first, though it is the youngest.
+    assert_eq!(read_reply(&mut idle).expect("a response").status, 200);
+    let mut third = come(unfinished);
+    assert!(is_closed(&mut idle));
+    wait_for("reading", 2);
+    assert!(is_open(&second));
+    // Then those with half a request, the older first.
+    let fourth = come(unfinished);
+    assert!(is_closed(&mut second));
+    wait_for("reading", 2);
+    assert!(is_open(&third));
+    let mut fifth = come(GET);
+    assert!(is_closed(&mut third));
+    wait_for("writing", 2);
+    drop(fourth);
+    wait_for("reading", 0);
+    // Only writers are left, one of them younger.
+    let _sixth = come(GET);
+    wait_for("writing", 3);
+    let mut last = come("OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert_eq!(read_reply(&mut last).expect("a response").status, 200);
+    // Its connection is reset, rather than left to the kernel until it has taken everything.
+    assert_eq!(stalled.read_to_end(&mut Vec::new()).expect_err("cut off").kind(), ErrorKind::ConnectionReset);
+    assert_eq!(read_reply(&mut fifth).expect("not its turn").status, 200);
 }
 
 /// The server of the next test, in a process whose descriptors are its own.
@@ -369,11 +369,21 @@ fn out_of_descriptors_and_back() {
     }
 }
 
+/// The descriptors of this process, less the one that finds them.
+fn numbers() -> Vec<u64> {
+    let entries = std::fs::read_dir("/proc/self/fd").expect("Linux").flatten();
+    let entries =
+        entries.filter(|entry| std::fs::read_link(entry.path()).is_ok_and(|to| !to.starts_with("/proc")));
+    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).collect()
+}
+
 #[test]
 #[ignore = "run by out_of_descriptors_and_back"]
 fn short_of_descriptors() {
-    let limit = getrlimit(Resource::Nofile);
-    setrlimit(Resource::Nofile, Rlimit { current: Some(64), maximum: limit.maximum }).expect("lower");
+    let maximum = getrlimit(Resource::Nofile).maximum;
+    let limit =
+        |number| setrlimit(Resource::Nofile, Rlimit { current: Some(number), maximum }).expect("lower");
+    let inherited = numbers();
     let mut builder = Server::builder(&REGISTRY);
     if env::var("ADDRESS").expect("set") == "several" {
         builder = builder.listen("[::1]:0");
@@ -381,18 +391,23 @@ fn short_of_descriptors() {
     let (server, thread) = builder.start_on("127.0.0.1:0").expect("loopback");
     let answer = |word: &dyn std::fmt::Display| println!("answer: {word}");
     answer(&server.addresses().last().expect("one"));
+    let highest = numbers().into_iter().filter(|number| !inherited.contains(number)).max().expect("sockets");
     let mut files = Vec::new();
     for line in std::io::stdin().lines() {
         match line.expect("a pipe").as_str() {
             "fill" => {
+                // No number above what the server holds: workers that wait in accept(2) have reserved theirs, and
+                // would otherwise go on with those.
+                limit(highest + 1);
                 files.extend(std::iter::from_fn(|| File::open("/dev/null").ok()));
                 answer(&"full");
             }
             "empty" => {
                 files.clear();
+                limit(64);
                 answer(&"done");
             }
-            "count" => answer(&format!("{} {}", descriptors(), server_threads())),
+            "count" => answer(&format!("{} {}", numbers().len(), server_threads())),
             _ => break,
         }
     }
