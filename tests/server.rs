@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use scrapeport::server::{DEFAULT_CONNECTIONS, listen_fds};
+use scrapeport::server::{DEFAULT_CONNECTIONS, DEFAULT_THREAD_STACK, listen_fds};
 use scrapeport::text::{Kind, Page};
 use scrapeport::{
     Collect, CollectError, Collector, Counter, Error, Listen, Registry, Server, start_http_server,
@@ -359,6 +359,64 @@ fn a_panicking_collector_costs_nothing_but_itself() {
     let (server, _thread) = Server::builder(&PANICS).max_connections(2).start_on(LOOPBACK).expect("loopback");
     for _ in 0..5 {
         assert_serves(&mut connect(local(&server)));
+    }
+}
+
+/// Where a worker's stack is.
+static STACK: AtomicUsize = AtomicUsize::new(0);
+
+/// What the stack has to hold besides the server: a collector that opens a file, or one that panics.
+struct Deep(bool);
+
+impl Collect for Deep {
+    fn collect(&self, page: &mut Page<'_>) -> Result<(), CollectError> {
+        STACK.store(&raw const page as usize, SeqCst);
+        let mut text = [0; 4096];
+        let length = fs::File::open("/proc/self/stat")?.read(&mut text)?;
+        assert!(!self.0, "on purpose");
+        page.family(Kind::Gauge, "app_deep", "Bytes read.").sample(&[], length as u64);
+        Ok(())
+    }
+}
+
+/// Resident bytes of the mapping that holds this address.
+fn resident_at(address: usize) -> usize {
+    let maps = fs::read_to_string("/proc/self/smaps").expect("Linux");
+    let mut here = false;
+    for line in maps.lines() {
+        let (first, rest) = line.split_once(' ').expect("two words");
+        if let Some((low, high)) = first.split_once('-') {
+            let bound = |text| usize::from_str_radix(text, 16).expect("an address");
+            here = (bound(low)..bound(high)).contains(&address);
+        } else if here && first == "Rss:" {
+            return 1024 * rest.trim().trim_end_matches(" kB").parse::<usize>().expect("a number");
+        }
+    }
+    panic!("no such mapping");
+}
+
+#[test]
+fn the_default_stack_is_large_enough_twice() {
+    static DEEP: Collector<Deep> = Collector::new("deep", &[], Deep(false));
+    static PANICS: Collector<Deep> = Collector::new("panics", &[], Deep(true));
+    static CALM: Registry = Registry::new(&[&HITS]).collecting(&[&DEEP]);
+    static WILD: Registry = Registry::new(&[&HITS]).collecting(&[&PANICS]);
+    let _alone = alone();
+    for (registry, name) in [(&CALM, "calm"), (&WILD, "with a panic and its backtrace")] {
+        let (server, _thread) =
+            Server::builder(registry).max_connections(1).start_on(LOOPBACK).expect("loopback");
+        let mut client = connect(local(&server));
+        for request in [
+            GET,
+            "GET /?name[]=app_deep HTTP/1.1\r\nHost: h\r\nAccept: application/openmetrics-text\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n",
+            "DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody",
+        ] {
+            let _ = ask(&mut client, request);
+        }
+        let used = resident_at(STACK.load(SeqCst));
+        eprintln!("stack used, {name}: {used}");
+        assert!(used * 2 <= DEFAULT_THREAD_STACK, "{name}: {used}");
     }
 }
 
