@@ -156,7 +156,15 @@ impl<'a> Page<'a> {
     /// The name is what the Prometheus text formats show: a counter's ends in `_total` (if it does not, OpenMetrics
     /// shows it with that suffix), an info's in `_info`. Each family must be written once and in one piece.
     pub fn family<'p, 'n>(&'p mut self, kind: Kind, name: &'n str, help: &'n str) -> Samples<'p, 'a, 'n> {
-        Samples { page: self, name: Name::parse(name, kind), kind, help, unit: "", begun: false, gauges_begun: false }
+        Samples {
+            page: self,
+            name: Name::parse(name, kind),
+            kind,
+            help,
+            unit: "",
+            begun: false,
+            gauges_begun: false,
+        }
     }
 }
 

@@ -504,8 +504,16 @@ fn histograms_are_consistent_under_concurrent_updates() {
 fn rows_are_never_mixed_up_while_they_come_and_go() {
     static ROWS: CounterFamily<2, 4> = CounterFamily::new("rows_total", "", ["key", "twice"]);
     static REGISTRY: Registry = Registry::new(&[&ROWS]);
+    // Set even when a reader panics, or the workers would run for ever.
+    struct SetWhenDropped<'a>(&'a AtomicBool);
+    impl Drop for SetWhenDropped<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Relaxed);
+        }
+    }
     let done = AtomicBool::new(false);
     std::thread::scope(|scope| {
+        let _set = SetWhenDropped(&done);
         for worker in 0..2_u64 {
             let done = &done;
             scope.spawn(move || {
@@ -526,7 +534,11 @@ fn rows_are_never_mixed_up_while_they_come_and_go() {
             .map(|_| {
                 scope.spawn(|| {
                     let mut seen = 0_u64;
-                    for _ in 0..5_000 {
+                    // On a busy machine the workers may begin long after the readers.
+                    let patience = std::time::Instant::now() + std::time::Duration::from_secs(10);
+                    let mut pages = 0;
+                    while pages < 5_000 || (seen == 0 && std::time::Instant::now() < patience) {
+                        pages += 1;
                         let text = REGISTRY.to_text(Format::TEXT);
                         let mut keys = BTreeSet::new();
                         for line in text.lines().filter(|line| line.starts_with("rows_total{")) {
@@ -546,7 +558,6 @@ fn rows_are_never_mixed_up_while_they_come_and_go() {
             .collect();
         let seen: u64 = readers.into_iter().map(|reader| reader.join().unwrap()).sum();
         assert!(seen > 0, "the readers saw rows");
-        done.store(true, Relaxed);
     });
     assert_eq!(ROWS.clear() as u64 + ROWS.dropped(), 0, "all were removed and none found the family full");
 }
