@@ -10,10 +10,10 @@ static REPLIES: CounterFamily<2, 8> =
     CounterFamily::new("labels_replies_total", "Replies sent.", ["method", "code"]);
 
 /// Rows that come and go.
-static SESSION_BYTES: GaugeFamily<1, 4> =
-    GaugeFamily::new("labels_session_bytes", "Memory held by a session.", ["session"]);
+static PEER_BYTES: GaugeFamily<1, 4> =
+    GaugeFamily::new("labels_peer_bytes", "Memory held for a peer.", ["peer"]);
 
-static REGISTRY: Registry = Registry::new(&[&REPLIES, &SESSION_BYTES]);
+static REGISTRY: Registry = Registry::new(&[&REPLIES, &PEER_BYTES]);
 
 fn main() -> Result<(), scrapeport::Error> {
     // Label values need not be known at compile time: they are copied into the family.
@@ -22,9 +22,9 @@ fn main() -> Result<(), scrapeport::Error> {
     }
 
     // A row that is removed is no longer on the page, and its place is free.
-    SESSION_BYTES.with(["old"]).set(4096.0);
-    SESSION_BYTES.with(["young"]).set(1024.0);
-    SESSION_BYTES.remove(["old"]);
+    PEER_BYTES.with(["old"]).set(4096.0);
+    PEER_BYTES.with(["young"]).set(1024.0);
+    PEER_BYTES.remove(["old"]);
 
     // In a hot loop: look the row up once, and keep it.
     let ok = REPLIES.with(["GET", "200"]);

@@ -86,11 +86,11 @@ impl<E> CounterValue<E> {
     /// Adds any amount. One that is negative or not a number is ignored: a counter only grows.
     #[inline]
     pub fn inc_by_f64(&self, amount: f64) {
-        // Casting saturates; beyond 2^64 there is nothing left to count.
-        let whole = amount as u64;
-        if !(amount > 0.0) {
+        if amount.is_nan() || amount <= 0.0 {
             return;
         }
+        // Casting saturates; beyond 2^64 there is nothing left to count.
+        let whole = amount as u64;
         self.whole.add(whole);
         let fraction = amount - whole as f64;
         if fraction > 0.0 && whole < 1 << 53 {

@@ -220,7 +220,7 @@ pub(crate) fn begin(desc: &Desc, page: &mut Page<'_>) -> bool {
         return false;
     }
     let wants = |suffix: &&str| page.filter().wants(desc.name.base, desc.name.base, suffix);
-    if page.filter().is_active() && !desc.kind.claims().iter().any(|suffix| wants(suffix)) {
+    if page.filter().is_active() && !desc.kind.claims().iter().any(wants) {
         return false;
     }
     page.header(&desc.name, desc.kind, desc.help, desc.unit);

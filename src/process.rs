@@ -4,10 +4,11 @@
 //! that is out of memory can still be watched. What cannot be read is left out; the rest is served.
 
 use core::mem::MaybeUninit;
+use core::time::Duration;
 use std::fs::File;
 use std::io::{self, Read};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::process::{Resource, getrlimit};

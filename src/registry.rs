@@ -26,7 +26,7 @@ use crate::text::{Kind, Page};
 #[derive(Clone, Copy)]
 pub struct Registry {
     metrics: &'static [&'static Metric<dyn Value>],
-    included: &'static [&'static Registry],
+    included: &'static [&'static Self],
     collectors: &'static [&'static Collector<dyn Collect>],
 }
 
@@ -118,7 +118,8 @@ impl Registry {
                 }
             });
         }
-        let tallies: [(&str, &str, fn(&Collector<dyn Collect>) -> u64); 2] = [
+        type Tally = fn(&Collector<dyn Collect>) -> u64;
+        let tallies: [(&str, &str, Tally); 2] = [
             ("scrapeport_collector_errors_total", "Scrapes at which a collector failed.", Collector::errors),
             (
                 "scrapeport_collector_skipped_total",

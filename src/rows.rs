@@ -217,7 +217,7 @@ impl<S: crate::metric::Series, const R: usize, const K: usize> Rows<S, R, K> {
 impl<S, const R: usize, const K: usize> Rows<S, R, K> {
     #[inline]
     fn head(&self, hash: u32) -> &AtomicU32 {
-        let slot = (u64::from(hash) * (2 * R as u64) >> 32) as usize;
+        let slot = ((u64::from(hash) * (2 * R as u64)) >> 32) as usize;
         &self.heads[slot / 2][slot % 2]
     }
 

@@ -15,7 +15,11 @@ fn program(name: &str) -> PathBuf {
     // target/PROFILE/deps/THIS-TEST
     let test = std::env::current_exe().unwrap();
     let path = test.parent().unwrap().parent().unwrap().join("examples").join(name);
-    assert!(path.exists(), "{} is not built: `cargo build --examples`", path.display());
+    assert!(
+        path.exists(),
+        "{} is not built: `cargo build --examples`, with the same features",
+        path.display()
+    );
     path
 }
 
@@ -81,8 +85,8 @@ fn labels() {
     let page = Running::start("labels").page();
     assert!(value(&page, "labels_replies_total{method=\"GET\",code=\"200\"}") >= 2.0);
     assert_eq!(value(&page, "labels_replies_total{method=\"GET\",code=\"404\"}"), 1.0);
-    assert_eq!(value(&page, "labels_session_bytes{session=\"young\"}"), 1024.0);
-    assert!(!page.contains("session=\"old\""));
+    assert_eq!(value(&page, "labels_peer_bytes{peer=\"young\"}"), 1024.0);
+    assert!(!page.contains("peer=\"old\""));
 }
 
 #[test]

@@ -8,13 +8,13 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 /// (`CLOCK_MONOTONIC_COARSE`, clock_gettime(2)).
 pub(super) fn coarse_ms() -> u64 {
     let now = clock_gettime(ClockId::MonotonicCoarse);
-    now.tv_sec.cast_unsigned() * 1_000 + now.tv_nsec.cast_unsigned() as u64 / 1_000_000
+    now.tv_sec as u64 * 1_000 + now.tv_nsec as u64 / 1_000_000
 }
 
 /// The monotonic clock since its beginning.
 pub(super) fn precise() -> Duration {
     let now = clock_gettime(ClockId::Monotonic);
-    Duration::new(now.tv_sec.cast_unsigned(), now.tv_nsec as u32)
+    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
 }
 
 /// Seconds since 1970, up to 10 ms behind.

@@ -266,8 +266,10 @@ impl Reserve {
     /// Whether the reserve is there again.
     fn refill(&self) -> bool {
         let mut kept = self.lock();
-        if let (Kept::Out, Ok(descriptor)) = (&*kept, spare()) {
-            *kept = Kept::Here(descriptor);
+        if matches!(*kept, Kept::Out) {
+            if let Ok(descriptor) = spare() {
+                *kept = Kept::Here(descriptor);
+            }
         }
         matches!(*kept, Kept::Here(_))
     }

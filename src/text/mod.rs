@@ -8,6 +8,7 @@
 mod filter;
 mod format;
 mod kind;
+mod line;
 pub(crate) mod name;
 pub(crate) mod number;
 mod page;
@@ -15,8 +16,8 @@ mod page;
 pub use filter::NameFilter;
 pub use format::{Escaping, Format, Syntax};
 pub use kind::Kind;
-pub use number::Number;
 #[doc(hidden)]
-pub use page::Line;
+pub use line::Line;
+pub use number::Number;
 pub(crate) use page::{Help, Name};
 pub use page::{Output, Page, Stopped};

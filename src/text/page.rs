@@ -4,6 +4,7 @@ use core::ops::Range;
 
 use super::format::{Escaping, Format};
 use super::kind::Kind;
+use super::line::Line;
 use super::name::{is_classic_byte, is_classic_label};
 use super::number::{LONGEST, Number};
 use super::{NameFilter, name};
@@ -282,7 +283,7 @@ impl<'a> Page<'a> {
     }
 
     /// Writes a name that needs escaping, by the scheme of the page; `colon` where one is allowed.
-    fn put_name_escaped(&mut self, name: &str, colon: bool) {
+    pub(super) fn put_name_escaped(&mut self, name: &str, colon: bool) {
         let scheme = self.format.escaping;
         let classic = name::is_classic_metric(name) && (colon || is_classic_label(name));
         if scheme != Escaping::Dots && classic {
@@ -382,7 +383,7 @@ impl<'a> Page<'a> {
             self.put(b"{");
         }
         self.put_name(name, suffix);
-        Line { page: self, open: quoted }
+        Line::new(self, quoted)
     }
 
     /// Whether text made for classic names fits the escaping of this page.
@@ -395,99 +396,6 @@ impl<'a> Page<'a> {
         if self.format.is_openmetrics() {
             self.put(b"# EOF\n");
         }
-    }
-}
-
-/// A sample line under way: labels, then the value.
-#[doc(hidden)]
-#[derive(Debug)]
-pub struct Line<'p, 'a> {
-    page: &'p mut Page<'a>,
-    open: bool,
-}
-
-impl Line<'_, '_> {
-    #[inline]
-    fn separate(&mut self) {
-        self.page.put(if self.open { b"," } else { b"{" });
-        self.open = true;
-    }
-
-    #[inline]
-    pub(crate) fn label(&mut self, name: &str, value: &str) {
-        self.separate();
-        if self.page.shows_classic_names_as_they_are() && is_classic_label(name) {
-            self.page.put(name.as_bytes());
-        } else if self.page.format.escaping == Escaping::AllowUtf8 {
-            self.page.put(b"\"");
-            self.page.put_escaped(name, true);
-            self.page.put(b"\"");
-        } else {
-            self.page.put_name_escaped(name, false);
-        }
-        self.page.put(b"=\"");
-        self.page.put_escaped(value, true);
-        self.page.put(b"\"");
-    }
-
-    /// Labels that are exposition text already: `a="1",b="2"`.
-    #[inline]
-    pub(crate) fn rendered(&mut self, labels: &[u8]) {
-        if !labels.is_empty() {
-            self.separate();
-            self.page.put(labels);
-        }
-    }
-
-    /// The `le` label.
-    #[inline]
-    pub(crate) fn bound(&mut self, bound: &[u8]) {
-        self.separate();
-        self.page.put(b"le=\"");
-        self.page.put(bound);
-        self.page.put(b"\"");
-    }
-
-    #[inline]
-    fn put_value(&mut self, value: Number) {
-        self.page.put(if self.open { b"} " } else { b" " });
-        self.page.put_number(value);
-    }
-
-    /// Ends the line with its value.
-    #[inline]
-    pub(crate) fn value(mut self, value: Number) {
-        self.put_value(value);
-        self.page.put(b"\n");
-    }
-
-    /// Ends the line with its value and the time it was taken, in milliseconds since the epoch.
-    pub(crate) fn value_at(mut self, value: Number, milliseconds: i64) {
-        self.put_value(value);
-        self.page.put(b" ");
-        if self.page.format.is_openmetrics() {
-            self.page.put_number(Number::Float(milliseconds as f64 / 1_000.0));
-        } else {
-            self.page.put_number(Number::Signed(milliseconds));
-        }
-        self.page.put(b"\n");
-    }
-
-    /// Ends the line with its value and, in OpenMetrics, an exemplar: its labels as text, its value, and its time in
-    /// seconds since the epoch (none if zero).
-    pub(crate) fn value_with_exemplar(mut self, value: Number, labels: &[u8], observed: f64, seconds: f64) {
-        self.put_value(value);
-        if self.page.format.is_openmetrics() {
-            self.page.put(b" # {");
-            self.page.put(labels);
-            self.page.put(b"} ");
-            self.page.put_number(Number::Float(observed));
-            if seconds > 0.0 {
-                self.page.put(b" ");
-                self.page.put_number(Number::Float(seconds));
-            }
-        }
-        self.page.put(b"\n");
     }
 }
 

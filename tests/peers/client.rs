@@ -143,6 +143,19 @@ impl Connection {
         answer
     }
 
+    /// Reads an answer that has no body, whatever its headers say.
+    pub(crate) fn receive_head(&mut self) -> Answer {
+        let mut answer = Answer::default();
+        loop {
+            if let Some(at) = find(&self.received, b"\r\n\r\n") {
+                let head: Vec<_> = self.received.drain(..at + 4).collect();
+                read_head(&String::from_utf8_lossy(&head), &mut answer);
+                return answer;
+            }
+            assert!(self.read_more(PATIENCE), "no head came");
+        }
+    }
+
     fn read_body(&mut self, method: &str, answer: &mut Answer) {
         answer.chunked = answer.header("Transfer-Encoding") == Some("chunked");
         let length =

@@ -4,6 +4,7 @@
 //! missing is a failure, not a skip.
 
 mod client;
+mod connections;
 mod curl;
 mod nginx;
 mod pages;

@@ -1,6 +1,8 @@
 """The reference package, run for the peer tests.
 
-serve [created]   serves the families of examples/every_kind.rs; prints the port; ends with its standard input
+serve [WORD...]   serves the families of examples/every_kind.rs; prints the port; ends with its standard input;
+                  the words: created (with times of creation), failing, slow, undeclared (one more collector, of that
+                  nature), large (some hundred KiB more), bare (a registry object of which nothing is known)
 parse             reads "<command> <length>" lines, each followed by so many bytes, from standard input; answers
                   "ok <length>" or "error <length>" and the bytes
 start             tries the start and stop behaviour; prints one "name: outcome" line each
@@ -88,10 +90,51 @@ def every_kind():
     return registry
 
 
-def serve(created):
-    if not created:
+class Named:
+    """One gauge, with a name known before it is collected."""
+
+    def __init__(self, name, before):
+        self.name, self.before = name, before
+
+    def describe(self):
+        return [core.GaugeMetricFamily(self.name, "")]
+
+    def collect(self):
+        self.before()
+        yield core.GaugeMetricFamily(self.name, "Collected.", value=1)
+
+
+class Undeclared:
+    def collect(self):
+        yield core.GaugeMetricFamily("demo_undeclared", "Collected.", value=1)
+
+
+class Bare:
+    def __init__(self, registry):
+        self.collect = registry.collect
+
+
+def fail():
+    raise OSError("cannot read the sensor")
+
+
+def serve(words):
+    if "created" not in words:
         p.disable_created_metrics()
-    server, _ = p.start_http_server(0, addr="127.0.0.1", registry=every_kind())
+    registry = every_kind()
+    if "failing" in words:
+        registry.register(Named("demo_failing", fail))
+    if "slow" in words:
+        registry.register(Named("demo_slow", lambda: time.sleep(0.5)))
+    if "undeclared" in words:
+        registry.register(Undeclared())
+    if "large" in words:
+        large = p.Gauge("demo_large", "Many rows.", ["row"], registry=registry)
+        for row in range(5000):
+            large.labels(str(row)).set(row)
+    if "bare" in words:
+        registry = Bare(registry)
+    server, _ = p.start_http_server(0, addr="127.0.0.1", registry=registry)
     print(server.server_port, flush=True)
     sys.stdin.read()
 
@@ -233,7 +276,7 @@ def start():
 def main():
     mode = sys.argv[1]
     if mode == "serve":
-        serve("created" in sys.argv[2:])
+        serve(sys.argv[2:])
     elif mode == "parse":
         parse()
     elif mode == "start":

@@ -149,9 +149,18 @@ pub(crate) fn compare(rows: &[Row], created: bool) {
         if std::env::var_os("PEERS_SHOW").is_some() {
             println!("{}: {their_shape}", row.name);
         }
+        let why = if let Verdict::Refused(.., why) = row.verdict {
+            format!(" (refused: {why})")
+        } else {
+            String::new()
+        };
         let mut fault = |what: String| {
             let request = String::from_utf8_lossy(&row.request[..row.request.len().min(200)]).into_owned();
-            let _ = writeln!(faults, "{}: {what}\n    request {request:?}\n    reference {theirs}", row.name);
+            let _ = writeln!(
+                faults,
+                "{}{why}: {what}\n    request {request:?}\n    reference {theirs}",
+                row.name
+            );
         };
         if let Verdict::Mended(expected, _) | Verdict::Refused(expected, _, _) = &row.verdict
             && their_shape != *expected
@@ -218,4 +227,41 @@ fn comparable(lines: Vec<String>) -> Vec<String> {
         .collect();
     samples.sort();
     samples
+}
+
+/// The page for users names these tests; every name on it is a test, and every test of requests is on it.
+#[test]
+fn the_page_about_the_reference_is_true() {
+    let page = include_str!("../../docs/reference.md");
+    let root = env!("CARGO_MANIFEST_DIR");
+    let tests = |directory: &str| {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(format!("{root}/{directory}")).expect("the sources are there") {
+            let path = entry.expect("the sources are there").path();
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).expect("the sources are UTF-8");
+                let after = text.split("#[test]\n").skip(1);
+                names.extend(
+                    after.filter_map(|text| Some(text.split_once("fn ")?.1.split_once('(')?.0.to_owned())),
+                );
+            }
+        }
+        names
+    };
+    let requests = tests("tests/peers/requests");
+    let known = [tests("tests/peers"), tests("tests"), requests.clone()].concat();
+    let rows = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| the reference |"));
+    let mut named = Vec::new();
+    for row in rows {
+        let last = row.trim_end_matches(" |").rsplit(" | ").next().unwrap_or("");
+        let names: Vec<_> = last.split('`').skip(1).step_by(2).filter(|name| !name.contains('/')).collect();
+        assert!(!names.is_empty(), "no test holds: {row}");
+        named.extend(names);
+    }
+    for name in &named {
+        assert!(known.iter().any(|test| test == name), "{name} is no test");
+    }
+    for test in &requests {
+        assert!(named.contains(&test.as_str()), "{test} is not on the page");
+    }
 }

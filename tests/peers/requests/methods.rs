@@ -111,7 +111,7 @@ fn options_has_no_body_and_a_length() {
 }
 
 #[test]
-fn head_announces_the_length_that_get_would_have() {
+fn head_has_no_body_and_the_connection_stays() {
     let ours = crate::process::Served::every_kind(&[]);
     let mut connection = crate::client::Connection::open(ours.address);
     // On one connection: a body after HEAD would be taken for the next answer.

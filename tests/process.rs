@@ -1,0 +1,67 @@
+//! The process metrics on a page: whole, in order, and without a heap.
+#![allow(unsafe_code, reason = "the allocator that counts")]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::io;
+
+use scrapeport::Registry;
+use scrapeport::http::{MetricsHandler, Request};
+use scrapeport::process::PROCESS;
+use scrapeport::text::Format;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+struct Counting;
+
+// SAFETY: everything is left to the system's allocator; counting does not allocate.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.with(|count| count.set(count.get() + 1));
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(memory, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+static REGISTRY: Registry = Registry::new(&[]).collecting(&[&PROCESS]);
+static HANDLER: MetricsHandler = MetricsHandler::new(&REGISTRY);
+
+#[test]
+fn the_process_metrics_take_no_memory() {
+    let scrape = || HANDLER.answer(&Request::new("GET", "/")).write_body(&mut io::sink()).unwrap();
+    let before = ALLOCATIONS.get();
+    for _ in 0..20 {
+        scrape();
+    }
+    assert_eq!(ALLOCATIONS.get(), before);
+    assert_eq!(PROCESS.errors(), 0);
+}
+
+#[test]
+fn the_process_metrics_have_the_names_and_kinds_of_other_libraries() {
+    let page = REGISTRY.to_text(Format::TEXT);
+    for (name, kind) in [
+        ("process_cpu_seconds_total", "counter"),
+        ("process_max_fds", "gauge"),
+        ("process_open_fds", "gauge"),
+        ("process_resident_memory_bytes", "gauge"),
+        ("process_start_time_seconds", "gauge"),
+        ("process_threads", "gauge"),
+        ("process_virtual_memory_bytes", "gauge"),
+        ("process_virtual_memory_max_bytes", "gauge"),
+    ] {
+        assert_eq!(page.matches(&format!("# TYPE {name} {kind}\n")).count(), 1, "{page}");
+        assert_eq!(page.matches(&format!("\n{name} ")).count(), 1, "{page}");
+    }
+    assert_eq!(page.matches("# TYPE process_").count(), 8, "{page}");
+}
