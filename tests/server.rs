@@ -1,4 +1,5 @@
 //! The server from outside: addresses, starting, stopping, and what stays behind.
+#![allow(clippy::std_instead_of_core, reason = "tests are programs with std")]
 
 mod support;
 
