@@ -54,8 +54,7 @@ impl<S, const K: usize> Row<S, K> {
 
     /// Copies the values to `out`, each ended by 0xFF.
     pub(crate) fn values(&self, out: &mut [u8]) {
-        let words = (0..).map_while(|at| self.key.word(at));
-        for (word, bytes) in words.zip(out.chunks_exact_mut(WORD)) {
+        for (word, bytes) in self.key.words().zip(out.chunks_exact_mut(WORD)) {
             bytes.copy_from_slice(&word.load(Relaxed).to_le_bytes());
         }
     }
@@ -75,13 +74,9 @@ impl<S, const K: usize> Row<S, K> {
     }
 
     #[inline]
-    fn holds(&self, values: &[&str]) -> bool {
-        let mut at = 0;
-        each_word(values, |word| {
-            let same = self.key.word(at).is_some_and(|stored| stored.load(Relaxed) == word);
-            at += 1;
-            same
-        })
+    fn holds<const L: usize>(&self, key: &Key<'_, L>) -> bool {
+        let mut stored = self.key.words();
+        key.each_word(|word| stored.next().is_some_and(|stored| stored.load(Relaxed) == word))
     }
 }
 
@@ -96,53 +91,96 @@ pub(crate) fn split_values(copied: &[u8]) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Gives the words of a key, until `take` says no; tells whether it took all.
-#[inline]
-fn each_word(values: &[&str], mut take: impl FnMut(usize) -> bool) -> bool {
-    for value in values {
-        let mut rest = value.as_bytes();
-        while let Some((bytes, after)) = rest.split_first_chunk::<WORD>() {
-            if !take(usize::from_le_bytes(*bytes)) {
+/// The key of some values: their words are made as they are needed, except for the last ones.
+#[derive(Debug)]
+struct Key<'v, const L: usize> {
+    values: &'v [&'v str; L],
+    lasts: [usize; L],
+    hash: u32,
+}
+
+impl<'v, const L: usize> Key<'v, L> {
+    #[inline(always)] // Else it goes through memory.
+    fn of(values: &'v [&'v str; L]) -> Self {
+        let mut hash = Hash(0);
+        let mut lasts = [0; L];
+        for (value, last) in values.iter().zip(&mut lasts) {
+            let mut rest = value.as_bytes();
+            while let Some((bytes, after)) = rest.split_first_chunk::<WORD>() {
+                hash.add(usize::from_le_bytes(*bytes));
+                rest = after;
+            }
+            *last = last_word(value.as_bytes());
+            hash.add(*last);
+        }
+        Self { values, lasts, hash: hash.finish() }
+    }
+
+    /// Gives the words, until `take` says no; tells whether it took all.
+    #[inline]
+    fn each_word(&self, mut take: impl FnMut(usize) -> bool) -> bool {
+        for (value, last) in self.values.iter().zip(&self.lasts) {
+            let mut rest = value.as_bytes();
+            while let Some((bytes, after)) = rest.split_first_chunk::<WORD>() {
+                if !take(usize::from_le_bytes(*bytes)) {
+                    return false;
+                }
+                rest = after;
+            }
+            if !take(*last) {
                 return false;
             }
-            rest = after;
         }
-        if !take(last_word(rest)) {
-            return false;
-        }
+        true
     }
-    true
+
+    /// How many bytes the words take.
+    fn size(&self) -> usize {
+        self.values.iter().map(|value| (value.len() / WORD + 1) * WORD).sum()
+    }
 }
 
-/// Fewer bytes than a word, and the end mark.
+/// The bytes after the last whole word of a value, and the end mark.
 #[inline]
-fn last_word(tail: &[u8]) -> usize {
-    let length = tail.len();
-    let bytes = match (tail.first_chunk::<4>(), tail.last_chunk::<4>()) {
-        (Some(low), Some(high)) => {
-            u64::from(u32::from_le_bytes(*low)) | u64::from(u32::from_le_bytes(*high)) << (8 * (length - 4))
+fn last_word(value: &[u8]) -> usize {
+    let rest = value.len() % WORD;
+    let bytes = match (value.last_chunk::<WORD>(), value.first_chunk::<4>(), value.last_chunk::<4>()) {
+        // What comes before the rest is shifted out, in two steps: a shift by a whole word would be none.
+        (Some(last), ..) => usize::from_le_bytes(*last) >> 8 >> (8 * (WORD - 1 - rest)),
+        (None, Some(low), Some(high)) => {
+            u32::from_le_bytes(*low) as usize | (u32::from_le_bytes(*high) as usize) << (8 * (rest - 4))
         }
-        _ if length == 0 => 0,
+        _ if rest == 0 => 0,
         _ => {
-            let byte = |at: usize| u64::from(tail[at]) << (8 * at);
-            byte(0) | byte(length / 2) | byte(length - 1)
+            let byte = |at: usize| usize::from(value[at]) << (8 * at);
+            byte(0) | byte(rest / 2) | byte(rest - 1)
         }
     };
-    (bytes | u64::from(END) << (8 * length)) as usize
+    bytes | usize::from(END) << (8 * rest)
 }
 
-#[inline]
-pub(crate) fn hash(values: &[&str]) -> u32 {
-    let mut hash = 0_u64;
-    each_word(values, |word| {
-        hash = (hash.rotate_left(5) ^ word as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        true
-    });
-    (hash >> 32) as u32
-}
+#[cfg(target_pointer_width = "64")]
+type Wide = u128;
+#[cfg(not(target_pointer_width = "64"))]
+type Wide = u64;
 
-fn words_needed(values: &[&str]) -> usize {
-    values.iter().map(|value| value.len() / WORD + 1).sum()
+/// The halves of each word's product, folded together: no product waits for another.
+struct Hash(usize);
+
+impl Hash {
+    const FACTOR: usize = 0x9e37_79b9_7f4a_7c15_u64 as usize;
+
+    #[inline]
+    const fn add(&mut self, word: usize) {
+        let product = word as Wide * Self::FACTOR as Wide;
+        let folded = product as usize ^ (product >> usize::BITS) as usize;
+        self.0 = self.0.rotate_left(5) ^ folded;
+    }
+
+    #[inline]
+    const fn finish(&self) -> u32 {
+        (self.0 >> (usize::BITS - 32)) as u32
+    }
 }
 
 /// There is no room for these values.
@@ -158,7 +196,8 @@ pub(crate) struct Rows<S, const R: usize, const K: usize> {
     cursor: AtomicU32,
     lock: WriteLock,
     /// Per slot of the table, one more than the index of the chain's first row; zero ends a chain.
-    heads: [AtomicU32; R],
+    /// Two slots a row, so that chains are short.
+    heads: [[AtomicU32; 2]; R],
     rows: [Row<S, K>; R],
 }
 
@@ -169,7 +208,7 @@ impl<S: crate::metric::Series, const R: usize, const K: usize> Rows<S, R, K> {
             removed: AtomicU32::new(0),
             cursor: AtomicU32::new(0),
             lock: WriteLock::new(),
-            heads: [const { AtomicU32::new(0) }; R],
+            heads: [const { [const { AtomicU32::new(0) }; 2] }; R],
             rows: [const { Row::new(S::NEW) }; R],
         }
     }
@@ -177,8 +216,9 @@ impl<S: crate::metric::Series, const R: usize, const K: usize> Rows<S, R, K> {
 
 impl<S, const R: usize, const K: usize> Rows<S, R, K> {
     #[inline]
-    fn slot(hash: u32) -> usize {
-        ((u64::from(hash) * R as u64) >> 32) as usize
+    fn head(&self, hash: u32) -> &AtomicU32 {
+        let slot = ((u64::from(hash) * (2 * R as u64)) >> 32) as usize;
+        &self.heads[slot / 2][slot % 2]
     }
 
     /// All rows that may be in use, in the order of their first use.
@@ -190,15 +230,21 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
 
     /// Finds a row without a lock.
     #[inline]
-    pub(crate) fn find(&self, values: &[&str]) -> Option<&Row<S, K>> {
-        let hash = hash(values);
-        let mut at = self.heads[Self::slot(hash)].load(Acquire);
+    pub(crate) fn find<const L: usize>(&self, values: &[&str; L]) -> Option<&Row<S, K>> {
+        self.find_key(&Key::of(values))
+    }
+
+    #[inline(always)]
+    fn find_key<const L: usize>(&self, key: &Key<'_, L>) -> Option<&Row<S, K>> {
+        let mut at = self.head(key.hash).load(Acquire);
         // A chain that is changed under our feet may lead astray, but not for ever.
         for _ in 0..R {
             let row = self.rows.get((at as usize).wrapping_sub(1))?;
-            if let Some(begun) = row.sequence.begin() {
-                if row.hash.load(Relaxed) == hash && row.holds(values) && row.sequence.unchanged(begun) {
-                    return Some(row);
+            if row.hash.load(Relaxed) == key.hash {
+                if let Some(begun) = row.sequence.begin() {
+                    if row.holds(key) && row.sequence.unchanged(begun) {
+                        return Some(row);
+                    }
                 }
             }
             at = row.next.load(Acquire);
@@ -213,9 +259,9 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
 
     /// Finds a row or adds one, whose text `render` writes (none if it does not fit) and which `reset` prepares.
     #[cold]
-    pub(crate) fn find_or_add(
+    pub(crate) fn find_or_add<const L: usize>(
         &self,
-        values: &[&str],
+        values: &[&str; L],
         render: impl FnOnce(&mut [u8]) -> Option<usize>,
         reset: impl FnOnce(&S),
     ) -> Result<&Row<S, K>, Full> {
@@ -224,10 +270,11 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
             return self.find(values).ok_or(Full);
         }
         self.lock.hold(|| {
-            if let Some(row) = self.find(values) {
+            let key = Key::of(values);
+            if let Some(row) = self.find_key(&key) {
                 return Ok(row);
             }
-            if words_needed(values) * WORD > Words::<K>::CAPACITY {
+            if key.size() > Words::<K>::CAPACITY {
                 return Err(Full);
             }
             let mut text = [0; 32 * CHUNK];
@@ -239,18 +286,11 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
             row.text.store(&text[..length]);
             row.length.store(length as u32, Relaxed);
             row.created.store_f64(clock::now());
-            let mut at = 0;
-            each_word(values, |word| {
-                if let Some(stored) = row.key.word(at) {
-                    stored.store(word, Relaxed);
-                }
-                at += 1;
-                true
-            });
-            let hash = hash(values);
-            row.hash.store(hash, Relaxed);
+            let mut stored = row.key.words();
+            key.each_word(|word| stored.next().map(|stored| stored.store(word, Relaxed)).is_some());
+            row.hash.store(key.hash, Relaxed);
             row.sequence.publish();
-            let head = &self.heads[Self::slot(hash)];
+            let head = self.head(key.hash);
             row.next.store(head.load(Relaxed), Release);
             head.store(index as u32 + 1, Release);
             // Last: who then finds the family full without the lock also finds this row.
@@ -282,7 +322,7 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
     }
 
     /// Pins the row of these values, adding it if it is new.
-    pub(crate) fn pin(&self, values: &[&str]) -> Option<&Row<S, K>> {
+    pub(crate) fn pin<const L: usize>(&self, values: &[&str; L]) -> Option<&Row<S, K>> {
         self.lock.hold(|| {
             let row = self.find(values)?;
             row.pin();
@@ -308,7 +348,7 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
 
     fn unlink(&self, index: usize, row: &Row<S, K>) {
         row.sequence.invalidate();
-        let mut link = &self.heads[Self::slot(row.hash.load(Relaxed))];
+        let mut link = self.head(row.hash.load(Relaxed));
         for _ in 0..R {
             let at = link.load(Relaxed) as usize;
             if at == index + 1 {
@@ -333,9 +373,9 @@ mod tests {
 
     use super::*;
 
-    fn words(values: &[&str]) -> Vec<usize> {
+    fn words<const L: usize>(values: [&str; L]) -> Vec<usize> {
         let mut words = Vec::new();
-        each_word(values, |word| {
+        Key::of(&values).each_word(|word| {
             words.push(word);
             true
         });
@@ -361,17 +401,17 @@ mod tests {
             (["a\0", "b"], ["a", "b"]),
             (["12345678", ""], ["1234567", "8"]),
         ] {
-            assert_ne!(words(&left), words(&right));
+            assert_ne!(words(left), words(right));
         }
     }
 
     proptest! {
         #[test]
-        fn keys_are_what_they_say(values in prop::collection::vec(".{0,20}", 0..4)) {
-            let values: Vec<&str> = values.iter().map(String::as_str).collect();
-            prop_assert_eq!(words(&values), naive(&values));
-            prop_assert_eq!(words(&values).len(), words_needed(&values));
-            let bytes: Vec<u8> = words(&values).iter().flat_map(|word| word.to_le_bytes()).collect();
+        fn keys_are_what_they_say(values in prop::array::uniform3(".{0,20}")) {
+            let values = values.each_ref().map(String::as_str);
+            prop_assert_eq!(words(values), naive(&values));
+            prop_assert_eq!(words(values).len() * WORD, Key::of(&values).size());
+            let bytes: Vec<u8> = words(values).iter().flat_map(|word| word.to_le_bytes()).collect();
             prop_assert_eq!(split_values(&bytes).collect::<Vec<_>>(), values);
         }
     }

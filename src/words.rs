@@ -27,10 +27,10 @@ impl<const CHUNKS: usize> Words<CHUNKS> {
         Self([const { [const { AtomicUsize::new(0) }; PER_CHUNK] }; CHUNKS])
     }
 
-    /// The word at an index, if there are so many.
+    /// The words one by one.
     #[inline]
-    pub(crate) fn word(&self, at: usize) -> Option<&AtomicUsize> {
-        self.0.as_flattened().get(at)
+    pub(crate) fn words(&self) -> core::slice::Iter<'_, AtomicUsize> {
+        self.0.as_flattened().iter()
     }
 
     /// Replaces the text; the caller holds the write side of the [`Sequence`].

@@ -163,7 +163,10 @@ pub fn page_in_pieces(shape: Shape) -> (Vec<u8>, Repeat) {
     (text, Box::new(run))
 }
 
-/// Serves a registry of the given shape.
-pub fn serve(_shape: Shape, _announce: impl Fn(std::net::SocketAddr)) {
-    std::process::exit(1);
+/// Serves a registry of the given shape, with or without the server's own metrics on the page.
+pub fn serve(shape: Shape, server_metrics: bool, announce: impl Fn(std::net::SocketAddr)) {
+    let builder = scrapeport::Server::builder(registry(shape)).server_metrics(server_metrics);
+    let (server, thread) = builder.start_on("127.0.0.1:0").unwrap();
+    announce(server.local_addr().unwrap());
+    thread.join().unwrap();
 }

@@ -15,8 +15,9 @@ use scrapeport_benches::rounds::Rounds;
 use scrapeport_benches::table::{Table, maybe, ratio, short};
 use scrapeport_benches::{instructions, ours};
 
-const KINDS: [&str; 8] = [
+const KINDS: [&str; 9] = [
     "scrapeport",
+    "scrapeport, its own metrics too",
     "bare loop",
     "bare loop, deferred accept",
     "thread per connection",
@@ -301,7 +302,8 @@ fn serve(kind: &str, shape: Shape) {
         std::io::stdout().flush().unwrap();
     };
     match kind {
-        "scrapeport" => ours::serve(shape, announce),
+        "scrapeport" => ours::serve(shape, false, announce),
+        "scrapeport, its own metrics too" => ours::serve(shape, true, announce),
         "bare loop" | "bare loop, deferred accept" => {
             let listener = TcpListener::bind("127.0.0.1:0").unwrap();
             if kind != "bare loop" {
