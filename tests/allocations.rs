@@ -1,4 +1,5 @@
 //! A kept connection is scraped without touching the heap, however large the page.
+#![allow(clippy::std_instead_of_core, reason = "tests are programs with std")]
 
 mod support;
 

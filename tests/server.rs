@@ -1,4 +1,5 @@
 //! The server from outside: addresses, starting, stopping, and what stays behind.
+#![allow(clippy::std_instead_of_core, reason = "tests are programs with std")]
 
 mod support;
 
@@ -15,8 +16,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use scrapeport::server::{DEFAULT_CONNECTIONS, DEFAULT_THREAD_STACK, listen_fds};
-use scrapeport::text::{Kind, Page};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use scrapeport::server::{DEFAULT_CONNECTIONS, DEFAULT_THREAD_STACK, SERVER_METRICS, listen_fds};
+use scrapeport::text::{Format, Kind, Page};
 use scrapeport::{
     Collect, CollectError, Collector, Counter, Error, Listen, Registry, Server, start_http_server,
 };
@@ -186,15 +188,34 @@ fn failed_starts_leave_nothing() {
         assert!(!path.exists());
         assert_eq!((server_threads(), descriptors()), (threads, before), "{address}");
     }
-    // More address space than there is: no thread can be created.
-    let builder = Server::builder(&REGISTRY).thread_stack(1 << 30).max_connections(4096);
-    #[cfg(target_pointer_width = "32")]
-    assert!(matches!(builder.start_on(LOOPBACK), Err(Error::Thread { .. })));
-    drop(builder);
     let socket = std::net::UdpSocket::bind(LOOPBACK).expect("loopback");
     let mute = TcpListener::from(std::os::fd::OwnedFd::from(socket));
     assert!(refusal(mute).contains("not a stream socket"));
     assert_eq!((server_threads(), descriptors()), (threads, before));
+}
+
+#[test]
+fn without_memory_for_all_threads_there_are_none() {
+    let _alone = alone();
+    // The limit is the process's own, hence a child.
+    let output = process("short_of_memory").output().expect("this test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+#[ignore = "run by without_memory_for_all_threads_there_are_none"]
+fn short_of_memory() {
+    let before = descriptors();
+    let limit = Rlimit { current: Some(1 << 30), maximum: Some(1 << 30) };
+    setrlimit(Resource::As, limit).expect("lower");
+    let builder = Server::builder(&REGISTRY).thread_stack(128 << 20);
+    match builder.start_on(LOOPBACK) {
+        Err(error @ Error::Thread { .. }) => assert!(error.to_string().contains("threads")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!((server_threads(), descriptors()), (0, before));
+    let (server, _thread) = start(LOOPBACK);
+    assert_serves(&mut connect(local(&server)));
 }
 
 #[test]
@@ -418,6 +439,64 @@ fn the_default_stack_is_large_enough_twice() {
         eprintln!("stack used, {name}: {used}");
         assert!(used * 2 <= DEFAULT_THREAD_STACK, "{name}: {used}");
     }
+}
+
+fn outcome(name: &str) -> u64 {
+    let series = format!("scrapeport_http_connections_ended_total{{outcome=\"{name}\"}} ");
+    let page = SERVER_METRICS.to_text(Format::default());
+    page.lines()
+        .find_map(|line| line.strip_prefix(&series))
+        .and_then(|count| count.parse().ok())
+        .expect("there")
+}
+
+#[test]
+fn every_wait_has_its_limit() {
+    let _alone = alone();
+    let short = Duration::from_millis(50);
+    // Between requests.
+    let (server, _thread) =
+        Server::builder(&REGISTRY).idle_timeout(short).start_on(LOOPBACK).expect("loopback");
+    let before = outcome("idle");
+    let mut client = connect(local(&server));
+    assert_serves(&mut client);
+    assert!(is_closed(&mut client));
+    eventually("counted", || outcome("idle") == before + 1);
+
+    // For a head: the whole of it, however steadily it drips.
+    let (server, _thread) =
+        Server::builder(&REGISTRY).head_timeout(short).start_on(LOOPBACK).expect("loopback");
+    let before = outcome("timed_out");
+    let mut client = connect(local(&server));
+    let mut dripping = client.try_clone().expect("a descriptor");
+    thread::spawn(move || {
+        let head = b"GET / HTTP/1.1\r\nX: ";
+        let mut drops = head.iter().chain(std::iter::repeat(&b'x'));
+        while dripping.write_all(&[*drops.next().expect("endless")]).is_ok() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert_eq!(read_reply(&mut client).expect("told why").status, 408);
+    eventually("counted", || outcome("timed_out") == before + 1);
+
+    // For a response that the client does not take.
+    struct Endless;
+    impl Collect for Endless {
+        fn collect(&self, page: &mut Page<'_>) -> Result<(), CollectError> {
+            while !page.is_stopped() {
+                page.family(Kind::Gauge, "app_endless", "Never over.").sample(&[], 1.0);
+            }
+            Ok(())
+        }
+    }
+    static ENDLESS: Collector<Endless> = Collector::new("endless", &[], Endless);
+    static UNENDING: Registry = Registry::new(&[]).collecting(&[&ENDLESS]);
+    let (server, _thread) =
+        Server::builder(&UNENDING).response_timeout(short).start_on(LOOPBACK).expect("loopback");
+    let mut client = connect(local(&server));
+    client.write_all(GET.as_bytes()).expect("open");
+    eventually("counted", || outcome("timed_out") == before + 2);
+    assert!(is_closed(&mut client));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 //! What a kept scrape costs in system calls, as strace counts them: one read and one write.
+#![allow(clippy::std_instead_of_core, reason = "tests are programs with std")]
 
 mod support;
 
