@@ -194,7 +194,9 @@ impl Output for Wire<'_> {
             self.begun = true;
             start = self.put_head(buffer, start, if chunked { Framing::Chunked } else { Framing::Close });
         }
-        self.write(&buffer[start..end])
+        self.transport.write_part(&buffer[start..end]).map_err(|_| Stopped)?;
+        self.bytes += (end - start) as u64;
+        Ok(())
     }
 
     fn expired(&self) -> bool {

@@ -37,6 +37,11 @@ pub(crate) trait Transport {
     /// Writes all of the bytes, under the deadline of the response.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Gone>;
 
+    /// As [`Transport::write`], and more will follow soon: small parts may wait for it.
+    fn write_part(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.write(bytes)
+    }
+
     /// Tells the client that nothing more will come; reading goes on.
     fn close_write(&mut self);
 

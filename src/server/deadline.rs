@@ -160,6 +160,44 @@ impl<'a> Link<'a> {
             }
         }
     }
+
+    /// Sends everything, under the deadline of the response.
+    fn send_all(&mut self, bytes: &[u8], flags: SendFlags) -> Result<(), Gone> {
+        let mut rest = bytes;
+        // None as long as the client takes everything at once: then nobody need know that we write.
+        let mut progress = None;
+        loop {
+            let now = coarse_ms();
+            if now >= self.respond_by {
+                self.owing = true;
+                return Err(self.timed_out(None));
+            }
+            if let Some(since) = progress {
+                if self.slot.wait(Doing::Stalled, since).is_err() {
+                    self.owing = true;
+                    return Err(self.lost());
+                }
+            }
+            let sent = send(self.stream, rest, flags);
+            if progress.is_some() && self.slot.resume().is_err() {
+                self.owing = true;
+                return Err(self.lost());
+            }
+            match sent {
+                Ok(sent) if sent >= rest.len() => return Ok(()),
+                Ok(sent) => {
+                    rest = &rest[sent..];
+                    progress = Some(coarse_ms());
+                }
+                Err(Errno::AGAIN) => progress = progress.or(Some(now)),
+                Err(Errno::INTR) => {}
+                Err(_) => {
+                    self.owing = true;
+                    return Err(self.lost());
+                }
+            }
+        }
+    }
 }
 
 impl Transport for Link<'_> {
@@ -187,42 +225,14 @@ impl Transport for Link<'_> {
         Ok(read)
     }
 
+    // No SIGPIPE for a client that is gone: the program may not ignore it.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        let mut rest = bytes;
-        // None as long as the client takes everything at once: then nobody need know that we write.
-        let mut progress = None;
-        loop {
-            let now = coarse_ms();
-            if now >= self.respond_by {
-                self.owing = true;
-                return Err(self.timed_out(None));
-            }
-            if let Some(since) = progress {
-                if self.slot.wait(Doing::Stalled, since).is_err() {
-                    self.owing = true;
-                    return Err(self.lost());
-                }
-            }
-            // No SIGPIPE for a client that is gone: the program may not ignore it.
-            let sent = send(self.stream, rest, SendFlags::NOSIGNAL);
-            if progress.is_some() && self.slot.resume().is_err() {
-                self.owing = true;
-                return Err(self.lost());
-            }
-            match sent {
-                Ok(sent) if sent >= rest.len() => return Ok(()),
-                Ok(sent) => {
-                    rest = &rest[sent..];
-                    progress = Some(coarse_ms());
-                }
-                Err(Errno::AGAIN) => progress = progress.or(Some(now)),
-                Err(Errno::INTR) => {}
-                Err(_) => {
-                    self.owing = true;
-                    return Err(self.lost());
-                }
-            }
-        }
+        self.send_all(bytes, SendFlags::NOSIGNAL)
+    }
+
+    // The client need not be woken for every piece of a long page (MSG_MORE, send(2)).
+    fn write_part(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.send_all(bytes, SendFlags::NOSIGNAL | SendFlags::MORE)
     }
 
     fn close_write(&mut self) {

@@ -94,33 +94,49 @@ pub(crate) fn write_u64(out: &mut [u8; LONGEST], value: u64) -> usize {
     write_long(out, value)
 }
 
+/// Digits from the last to the first, each where it belongs: nothing is copied afterwards.
 fn write_long(out: &mut [u8; LONGEST], value: u64) -> usize {
-    let mut digits = [0u8; 20];
-    let mut at = 20;
+    let length = digits(value);
+    let mut at = length;
     let mut rest = value;
     while rest >= 10_000 {
         let low = (rest % 10_000) as u32;
         rest /= 10_000;
         at -= 4;
-        digits[at..at + 2].copy_from_slice(&pair(low / 100));
-        digits[at + 2..at + 4].copy_from_slice(&pair(low % 100));
+        let (high, low) = (pair(low / 100), pair(low % 100));
+        out[at..at + 4].copy_from_slice(&[high[0], high[1], low[0], low[1]]);
     }
     let mut rest = rest as u32;
     if rest >= 100 {
         at -= 2;
-        digits[at..at + 2].copy_from_slice(&pair(rest % 100));
+        out[at..at + 2].copy_from_slice(&pair(rest % 100));
         rest /= 100;
     }
     if rest >= 10 {
-        at -= 2;
-        digits[at..at + 2].copy_from_slice(&pair(rest));
+        out[..2].copy_from_slice(&pair(rest));
     } else {
-        at -= 1;
-        digits[at] = b'0' + rest as u8;
+        out[0] = b'0' + rest as u8;
     }
-    let length = 20 - at;
-    out[..length].copy_from_slice(&digits[at..]);
     length
+}
+
+/// How many decimal digits a number has, 1 to 20.
+#[inline]
+const fn digits(value: u64) -> usize {
+    const POWERS: [u64; 20] = {
+        let mut powers = [0; 20];
+        let mut at = 1;
+        let mut power = 1_u64;
+        while at < 20 {
+            power *= 10;
+            powers[at] = power;
+            at += 1;
+        }
+        powers
+    };
+    // Bits times log10(2), and one more unless the power of ten is not reached.
+    let least = (((64 - (value | 1).leading_zeros()) * 1233) >> 12) as usize;
+    least + (value >= POWERS[least]) as usize
 }
 
 /// Writes `value` as the shortest decimal that reads back to it: `0.25`, `3`, `1e300`, `+Inf`, `NaN`.

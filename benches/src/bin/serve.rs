@@ -190,7 +190,10 @@ impl Running {
     fn start(kind: &str, size: &str, under: Under) -> Option<Self> {
         let folder = std::env::temp_dir().join(format!("scrapeport-benches-{}", std::process::id()));
         std::fs::create_dir_all(&folder).unwrap();
-        let program = std::env::current_exe().unwrap();
+        let program = match (under, std::env::var_os("COUNTING")) {
+            (Under::Callgrind, Some(program)) => PathBuf::from(program),
+            _ => std::env::current_exe().unwrap(),
+        };
         let mut line: Vec<String> = match under {
             Under::Nothing => Vec::new(),
             Under::Callgrind => vec!["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"],
