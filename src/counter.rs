@@ -83,13 +83,13 @@ impl<E> CounterValue<E> {
         self.whole.add(amount);
     }
 
-    /// Adds any amount. One that is negative or not a number is ignored: a counter only grows.
+    /// Adds any amount. One that is negative, not a number, or beyond what can be counted (2^64, infinity) is
+    /// ignored: a counter only grows.
     #[inline]
     pub fn inc_by_f64(&self, amount: f64) {
-        if amount.is_nan() || amount <= 0.0 {
+        if amount.is_nan() || amount <= 0.0 || amount >= TOO_LARGE {
             return;
         }
-        // Casting saturates; beyond 2^64 there is nothing left to count.
         let whole = amount as u64;
         self.whole.add(whole);
         let fraction = amount - whole as f64;
@@ -133,6 +133,9 @@ impl<E> CounterValue<E> {
         if fractions == 0 { Number::Unsigned(whole) } else { sum(whole, f64::from_bits(fractions)) }
     }
 }
+
+/// 2^64: adding this would turn the counter back.
+const TOO_LARGE: f64 = 18_446_744_073_709_551_616.0;
 
 /// The sum of whole amounts and fractions, exact where it is whole or too large to show a fraction.
 fn sum(whole: u64, fractions: f64) -> Number {
@@ -213,7 +216,8 @@ mod tests {
         assert_eq!(counter.number(), Number::Float(0.25));
         counter.inc_by_f64(1.75);
         assert_eq!(counter.number(), Number::Unsigned(2));
-        for ignored in [-1.0, f64::NAN, f64::NEG_INFINITY, 0.0, -0.0] {
+        let too_large = [f64::INFINITY, f64::MAX, 18_446_744_073_709_551_616.0];
+        for ignored in [-1.0, f64::NAN, f64::NEG_INFINITY, 0.0, -0.0].into_iter().chain(too_large) {
             counter.inc_by_f64(ignored);
         }
         assert_eq!(counter.get(), 2.0);

@@ -112,9 +112,7 @@ impl ExemplarStore for Exemplar {
 
     fn clear(&self) {
         if self.sequence.try_begin_write() {
-            self.length.store(0, Relaxed);
-            self.sequence.end_write();
-            self.sequence.invalidate();
+            self.sequence.end_write_empty();
         }
     }
 }

@@ -282,6 +282,8 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
             let length = render(text).ok_or(Full)?;
             let index = self.free_row().ok_or(Full)?;
             let row = &self.rows[index];
+            // Invalid already, but perhaps by another thread: who sees any of what follows must see that too.
+            row.sequence.invalidate();
             reset(&row.series);
             row.text.store(&text[..length]);
             row.length.store(length as u32, Relaxed);
@@ -321,7 +323,7 @@ impl<S, const R: usize, const K: usize> Rows<S, R, K> {
         Some(index)
     }
 
-    /// Pins the row of these values, adding it if it is new.
+    /// Pins the row of these values; none if it is not there.
     pub(crate) fn pin<const L: usize>(&self, values: &[&str; L]) -> Option<&Row<S, K>> {
         self.lock.hold(|| {
             let row = self.find(values)?;

@@ -92,13 +92,18 @@ impl Sequence {
     }
 
     /// For writers without a lock: makes the content invalid if nobody else is writing, to be ended by
-    /// [`Sequence::end_write`].
+    /// [`Sequence::end_write`] or [`Sequence::end_write_empty`].
     pub(crate) fn try_begin_write(&self) -> bool {
         let now = self.0.load(Relaxed);
         let free =
             now & WRITING == 0 && self.0.compare_exchange(now, next(now) | WRITING, Acquire, Relaxed).is_ok();
         fence(Release);
         free
+    }
+
+    /// Ends a write that leaves nothing to read.
+    pub(crate) fn end_write_empty(&self) {
+        self.0.store(self.0.load(Relaxed) & !WRITING, Release);
     }
 
     /// Ends a write: the content is valid.

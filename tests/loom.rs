@@ -189,6 +189,35 @@ fn a_reader_never_takes_half_a_text_for_a_whole() {
     });
 }
 
+#[test]
+fn a_text_that_is_cleared_meets_no_second_writer() {
+    model(|| {
+        let shared = settle(Guarded { sequence: Sequence::new(), words: Words::new() });
+        let threads: Vec<_> = [Some(b'a'), None, Some(b'b')]
+            .into_iter()
+            .map(|byte| {
+                let shared = shared.clone();
+                loom::thread::spawn(move || match byte {
+                    _ if !shared.sequence.try_begin_write() => {}
+                    Some(byte) => {
+                        shared.words.store(&[byte; 16]);
+                        shared.sequence.end_write();
+                    }
+                    None => shared.sequence.end_write_empty(),
+                })
+            })
+            .collect();
+        for thread in threads {
+            thread.join().unwrap();
+        }
+        if shared.sequence.begin().is_some() {
+            let mut text = [0; 32];
+            shared.words.load(16, &mut text);
+            assert!(text[..16] == [b'a'; 16] || text[..16] == [b'b'; 16], "{text:?}");
+        }
+    });
+}
+
 type Few = Rows<Cell64, 1, 1>;
 
 fn add<'r>(rows: &'r Few, value: &str) -> Option<&'r rows::Row<Cell64, 1>> {
@@ -226,19 +255,42 @@ fn a_row_used_again_is_never_taken_for_the_one_before() {
                 add(&rows, "b").unwrap();
             })
         };
-        // As a page reads it: text and values belong together.
-        for row in rows.iter() {
-            let Some(begun) = row.sequence.begin() else { continue };
-            let (mut text, mut values) = ([0; 32], [0; 32]);
-            let length = row.text(&mut text);
-            row.values(&mut values);
-            if row.sequence.unchanged(begun) {
-                let value: Vec<_> = split_values(&values).map(str::to_string).collect();
-                assert_eq!(value, [String::from_utf8(text[..length].to_vec()).unwrap()]);
-            }
-        }
+        read_page(&rows);
         writer.join().unwrap();
         assert!(rows.find(&["a"]).is_none() && rows.find(&["b"]).is_some());
+    });
+}
+
+/// As a page reads it: text and values belong together.
+fn read_page(rows: &Few) {
+    for row in rows.iter() {
+        let Some(begun) = row.sequence.begin() else { continue };
+        let (mut text, mut values) = ([0; 32], [0; 32]);
+        let length = row.text(&mut text);
+        row.values(&mut values);
+        if row.sequence.unchanged(begun) {
+            let value: Vec<_> = split_values(&values).map(str::to_string).collect();
+            assert_eq!(value, [String::from_utf8(text[..length].to_vec()).unwrap()]);
+        }
+    }
+}
+
+#[test]
+fn one_thread_may_remove_a_row_and_another_use_it_again() {
+    model(|| {
+        let rows: Arc<Few> = settle(Rows::new());
+        add(&rows, "a").unwrap();
+        let remover = {
+            let rows = rows.clone();
+            loom::thread::spawn(move || rows.remove(|_| true))
+        };
+        let adder = {
+            let rows = rows.clone();
+            loom::thread::spawn(move || add(&rows, "b").is_some())
+        };
+        read_page(&rows);
+        remover.join().unwrap();
+        adder.join().unwrap();
     });
 }
 

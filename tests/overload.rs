@@ -11,7 +11,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use scrapeport::server::{DEFAULT_CONNECTIONS, SERVER_METRICS};
@@ -338,6 +338,12 @@ fn out_of_descriptors_and_back() {
             let reply = scrape(address);
             assert_eq!(reply.status, 200);
         }
+        // Clients that never finish their request do not keep what is left to themselves.
+        let dripping = crowd(10, address, |client| client.write_all(b"GET / HT").expect("open"));
+        let began = Instant::now();
+        assert_eq!(scrape(address).status, 200);
+        assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+        drop(dripping);
         // More at once than there are descriptors: one after the other, all are answered.
         let mut crowd = crowd(40, address, |client| client.write_all(GET.as_bytes()).expect("open"));
         for client in &mut crowd {

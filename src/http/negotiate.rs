@@ -93,14 +93,17 @@ struct Parameters<'a> {
 }
 
 impl<'a> Parameters<'a> {
+    /// As in the reference, a blank before `=` makes it another name, and one after it belongs to the value. It does
+    /// no harm to a version; and nobody who writes a `q` means to be misunderstood.
     fn set(&mut self, name: &[u8], value: &'a [u8]) {
-        let slot = match name.len() {
-            1 if name.eq_ignore_ascii_case(b"q") => &mut self.q,
-            7 if name.eq_ignore_ascii_case(b"version") => &mut self.version,
-            8 if name.eq_ignore_ascii_case(b"escaping") => &mut self.escaping,
+        let trimmed = unquoted(value.trim_ascii());
+        let (slot, value) = match name.len() {
+            7 if name.eq_ignore_ascii_case(b"version") => (&mut self.version, trimmed),
+            8 if name.eq_ignore_ascii_case(b"escaping") => (&mut self.escaping, unquoted(value)),
+            _ if name.trim_ascii_end().eq_ignore_ascii_case(b"q") => (&mut self.q, trimmed),
             _ => return,
         };
-        slot.get_or_insert(unquoted(value));
+        slot.get_or_insert(value);
     }
 
     fn version(&self) -> Version {
@@ -202,7 +205,7 @@ impl<'a> Items<'a> {
             }
         };
         self.rest = text.get(at + 1..).unwrap_or_default();
-        text[..at].trim_ascii()
+        &text[..at]
     }
 }
 
@@ -213,12 +216,12 @@ impl<'a> Iterator for Items<'a> {
         if self.mark != b',' {
             return None;
         }
-        let item = self.piece(false);
+        let item = self.piece(false).trim_ascii();
         let mut parameters = Parameters::default();
         while self.mark == b';' {
-            let name = self.piece(true);
+            let name = self.piece(true).trim_ascii_start();
             if self.mark == b'=' {
-                let value = self.piece(false);
+                let value = self.piece(false).trim_ascii_end();
                 parameters.set(name, value);
             }
         }
@@ -290,6 +293,19 @@ mod tests {
                 std::format!("application/openmetrics-text ; Version={version} ; escaping=Allow-UTF-8");
             assert_eq!(media(&[&value]), with_escaping(OM, "allow-utf-8"), "{value}");
         }
+    }
+
+    #[test]
+    fn blanks_stand_around_semicolons_but_not_around_equals_signs() {
+        let version = "application/openmetrics-text\t ; \tversion=1.0.0 ; escaping=dots \t";
+        assert_eq!(media(&[version]), with_escaping(OM, "dots"));
+        assert_eq!(media(&["application/openmetrics-text;version =1.0.0;escaping=dots"]), OM);
+        assert_eq!(media(&["text/plain;version =1.0.0"]), TEXT);
+        for escaping in ["escaping = dots", "escaping =dots", "escaping= dots"] {
+            let value = std::format!("application/openmetrics-text;version=1.0.0;{escaping}");
+            assert_eq!(media(&[&value]), with_escaping(OM, "underscores"), "{value}");
+        }
+        assert_eq!(media(&["text/plain;version=1.0.0;q =0"]), TEXT);
     }
 
     #[test]

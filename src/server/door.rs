@@ -11,8 +11,9 @@ use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::{Errno, ioctl_fionbio, write};
 use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
+use rustix::time::Timespec;
 
-use super::clock::coarse_ms;
+use super::clock::{coarse_ms, timespec};
 use super::metrics::ACCEPT_ERRORS;
 use super::slot::{Slot, Victims, evict_one};
 use super::socket::Listener;
@@ -100,7 +101,7 @@ impl Door {
     /// Waits for a connection and accepts it; `None` when the door is closed.
     ///
     /// If the system has no descriptor or memory left, it takes the connection with the reserve descriptor; if that
-    /// is in use too, it gives up an idle connection and pauses, twice as long each time.
+    /// is in use too, it gives up a connection, as the supervisor would, and pauses, twice as long each time.
     pub(super) fn next(&self, slots: &[Slot]) -> Option<Visitor<'_>> {
         let mut loan = None;
         let mut pause = FIRST_PAUSE;
@@ -132,7 +133,9 @@ impl Door {
             }
             loan = None;
             if shortage {
-                evict_one(slots, Victims::Idle, coarse_ms());
+                // It fails although nobody may wait: the kernel looks for a descriptor first (accept(2)).
+                let victims = if self.somebody_waits() { Victims::Waiting } else { Victims::Idle };
+                evict_one(slots, victims, coarse_ms());
             }
             self.wait(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);
@@ -164,15 +167,24 @@ impl Door {
 
     /// Waits until somebody waits to be accepted, or the door is closed.
     pub(super) fn queue(&self) -> Queue {
+        // Shutdown makes the listener readable; an interruption is for the caller to sort out.
+        let _ = self.look(None);
+        if self.is_closed() { Queue::Closed } else { Queue::Waiting }
+    }
+
+    fn somebody_waits(&self) -> bool {
+        self.look(Some(&timespec(0)))
+    }
+
+    /// Waits so long, or without end, until there is something to accept.
+    fn look(&self, limit: Option<&Timespec>) -> bool {
         let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
         let watched = match way.as_ref() {
-            None => return Queue::Closed,
+            None => return false,
             Some(Way::Alone(listener)) => listener.socket.as_fd(),
             Some(Way::Together { epoll, .. }) => epoll.as_fd(),
         };
-        // Shutdown makes both of them readable; an interruption is for the caller to sort out.
-        let _ = poll(&mut [PollFd::from_borrowed_fd(watched, PollFlags::IN)], None);
-        if self.is_closed() { Queue::Closed } else { Queue::Waiting }
+        poll(&mut [PollFd::from_borrowed_fd(watched, PollFlags::IN)], limit).is_ok_and(|ready| ready > 0)
     }
 
     /// Stops accepting and closes the listeners: when this returns, their ports are free and socket files removed.
