@@ -3,6 +3,7 @@
 use std::boxed::Box;
 use std::fmt;
 use std::io;
+#[cfg(feature = "http")]
 use std::string::String;
 
 /// Why a server could not start or a file could not be written. One line, which names the thing and the cure.
@@ -78,6 +79,7 @@ fn hint(source: &io::Error) -> &'static str {
     }
 }
 
+#[cfg(feature = "http")]
 impl Error {
     pub(crate) fn address(address: impl Into<String>, problem: &'static str) -> Self {
         Self::Address { address: address.into().into_boxed_str(), problem }

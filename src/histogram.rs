@@ -4,7 +4,7 @@ use crate::cell::Cell64;
 use crate::exemplar::{Exemplar, ExemplarStore, NoExemplar};
 use crate::metric::{Charset, Desc, Metric, Sealed, Series, SeriesWriter, Single};
 use crate::text::number::{BoundText, LONGEST};
-use crate::text::{Kind, Number};
+use crate::text::{Kind, Line, Number};
 
 /// Upper bounds for durations in seconds, those of the Prometheus client libraries.
 pub const DEFAULT_BOUNDS: [f64; 14] =
@@ -200,18 +200,22 @@ impl<const N: usize> Buckets<N> {
         self.buckets.iter().fold(self.above, |count, bucket| count.wrapping_add(*bucket))
     }
 
-    /// Writes the samples of a histogram; `exemplar` ends the line of a bucket.
+    /// Writes the samples of a histogram, with the exemplars of the cells if there are any.
     pub(crate) fn write<E: ExemplarStore>(
         &self,
         bounds: &Bounds<N>,
         samples: &mut SeriesWriter<'_, '_>,
-        exemplars: &HistogramCells<N, E>,
+        cells: Option<&HistogramCells<N, E>>,
     ) {
+        let end = |line: Line<'_, '_>, bucket: usize, count: u64| match cells {
+            Some(cells) => cells.exemplar(bucket).write(line, Number::Unsigned(count)),
+            None => line.value(Number::Unsigned(count)),
+        };
         let mut count = 0_u64;
         for (at, bucket) in self.buckets.iter().enumerate() {
             count = count.wrapping_add(*bucket);
             if let Some(line) = samples.bucket(|out| bounds.texts[at].write(bounds.limits[at], out)) {
-                exemplars.exemplar(at).write(line, Number::Unsigned(count));
+                end(line, at, count);
             }
         }
         let count = count.wrapping_add(self.above);
@@ -220,7 +224,7 @@ impl<const N: usize> Buckets<N> {
             4
         };
         if let Some(line) = samples.bucket(infinity) {
-            exemplars.exemplar_above.write(line, Number::Unsigned(count));
+            end(line, N, count);
         }
         // OpenMetrics readers refuse a sum, and hence a count, beside a bucket below zero: such a sum can shrink.
         if samples.page.format().is_openmetrics() && bounds.limits[0] < 0.0 {
@@ -312,7 +316,7 @@ impl<const N: usize, E: ExemplarStore> Series for HistogramCells<N, E> {
     }
 
     fn write(&self, bounds: &Bounds<N>, reading: &Buckets<N>, samples: &mut SeriesWriter<'_, '_>) {
-        reading.write(bounds, samples, self);
+        reading.write(bounds, samples, Some(self));
     }
 }
 

@@ -174,7 +174,7 @@ impl<const N: usize> Claim<'_, HistogramCells<N, NoExemplar>, Bounds<N>> {
 
 impl<const T: usize, const N: usize> Value for Slots<HistogramCells<N, NoExemplar>, Bounds<N>, T> {
     fn encode(&self, desc: &Desc, page: &mut Page<'_>) {
-        encode(desc, page, |samples| self.read().write(&self.shared, samples, &HistogramCells::<N>::NEW));
+        encode(desc, page, |samples| self.read().write(&self.shared, samples, None::<&HistogramCells<N>>));
     }
 }
 

@@ -98,9 +98,9 @@ impl<const N: usize, E: ExemplarStore> Single<HistogramCells<N, E>> {
     }
 }
 
-impl<'a, const N: usize, E: ExemplarStore> HistogramRow<'a, N, E> {
+impl<const N: usize, E: ExemplarStore> HistogramRow<'_, N, E> {
     /// Observes the time until the guard is dropped.
-    pub fn start_timer(&self) -> Timer<HistogramRow<'a, N, E>> {
+    pub fn start_timer(&self) -> Timer<Self> {
         Timer::start(*self)
     }
 }

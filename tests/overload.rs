@@ -1,5 +1,6 @@
 //! What a server does under clients that mean no good, and when the system runs short: somebody who asks properly
 //! is always answered, and nothing grows.
+#![allow(clippy::std_instead_of_core, reason = "tests are programs with std")]
 
 mod support;
 

@@ -1,4 +1,5 @@
 //! The server from outside: addresses, starting, stopping, and what stays behind.
+#![allow(clippy::std_instead_of_core, reason = "tests are programs with std")]
 
 mod support;
 
@@ -15,8 +16,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
-use scrapeport::server::{DEFAULT_CONNECTIONS, listen_fds};
-use scrapeport::text::{Kind, Page};
+use rustix::process::{Resource, Rlimit, setrlimit};
+use scrapeport::server::{DEFAULT_CONNECTIONS, DEFAULT_THREAD_STACK, SERVER_METRICS, listen_fds};
+use scrapeport::text::{Format, Kind, Page};
 use scrapeport::{
     Collect, CollectError, Collector, Counter, Error, Listen, Registry, Server, start_http_server,
 };
@@ -186,15 +188,34 @@ fn failed_starts_leave_nothing() {
         assert!(!path.exists());
         assert_eq!((server_threads(), descriptors()), (threads, before), "{address}");
     }
-    // More address space than there is: no thread can be created.
-    let builder = Server::builder(&REGISTRY).thread_stack(1 << 30).max_connections(4096);
-    #[cfg(target_pointer_width = "32")]
-    assert!(matches!(builder.start_on(LOOPBACK), Err(Error::Thread { .. })));
-    drop(builder);
     let socket = std::net::UdpSocket::bind(LOOPBACK).expect("loopback");
     let mute = TcpListener::from(std::os::fd::OwnedFd::from(socket));
     assert!(refusal(mute).contains("not a stream socket"));
     assert_eq!((server_threads(), descriptors()), (threads, before));
+}
+
+#[test]
+fn without_memory_for_all_threads_there_are_none() {
+    let _alone = alone();
+    // The limit is the process's own, hence a child.
+    let output = process("short_of_memory").output().expect("this test");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
+
+#[test]
+#[ignore = "run by without_memory_for_all_threads_there_are_none"]
+fn short_of_memory() {
+    let before = descriptors();
+    let limit = Rlimit { current: Some(1 << 30), maximum: Some(1 << 30) };
+    setrlimit(Resource::As, limit).expect("lower");
+    let builder = Server::builder(&REGISTRY).thread_stack(128 << 20);
+    match builder.start_on(LOOPBACK) {
+        Err(error @ Error::Thread { .. }) => assert!(error.to_string().contains("threads")),
+        other => panic!("{other:?}"),
+    }
+    assert_eq!((server_threads(), descriptors()), (0, before));
+    let (server, _thread) = start(LOOPBACK);
+    assert_serves(&mut connect(local(&server)));
 }
 
 #[test]
@@ -360,6 +381,122 @@ fn a_panicking_collector_costs_nothing_but_itself() {
     for _ in 0..5 {
         assert_serves(&mut connect(local(&server)));
     }
+}
+
+/// Where a worker's stack is.
+static STACK: AtomicUsize = AtomicUsize::new(0);
+
+/// What the stack has to hold besides the server: a collector that opens a file, or one that panics.
+struct Deep(bool);
+
+impl Collect for Deep {
+    fn collect(&self, page: &mut Page<'_>) -> Result<(), CollectError> {
+        STACK.store(&raw const page as usize, SeqCst);
+        let mut text = [0; 4096];
+        let length = fs::File::open("/proc/self/stat")?.read(&mut text)?;
+        assert!(!self.0, "on purpose");
+        page.family(Kind::Gauge, "app_deep", "Bytes read.").sample(&[], length as u64);
+        Ok(())
+    }
+}
+
+/// Resident bytes of the mapping that holds this address.
+fn resident_at(address: usize) -> usize {
+    let maps = fs::read_to_string("/proc/self/smaps").expect("Linux");
+    let mut here = false;
+    for line in maps.lines() {
+        let (first, rest) = line.split_once(' ').expect("two words");
+        if let Some((low, high)) = first.split_once('-') {
+            let bound = |text| usize::from_str_radix(text, 16).expect("an address");
+            here = (bound(low)..bound(high)).contains(&address);
+        } else if here && first == "Rss:" {
+            return 1024 * rest.trim().trim_end_matches(" kB").parse::<usize>().expect("a number");
+        }
+    }
+    panic!("no such mapping");
+}
+
+#[test]
+fn the_default_stack_is_large_enough_twice() {
+    static DEEP: Collector<Deep> = Collector::new("deep", &[], Deep(false));
+    static PANICS: Collector<Deep> = Collector::new("panics", &[], Deep(true));
+    static CALM: Registry = Registry::new(&[&HITS]).collecting(&[&DEEP]);
+    static WILD: Registry = Registry::new(&[&HITS]).collecting(&[&PANICS]);
+    let _alone = alone();
+    for (registry, name) in [(&CALM, "calm"), (&WILD, "with a panic and its backtrace")] {
+        let (server, _thread) =
+            Server::builder(registry).max_connections(1).start_on(LOOPBACK).expect("loopback");
+        let mut client = connect(local(&server));
+        for request in [
+            GET,
+            "GET /?name[]=app_deep HTTP/1.1\r\nHost: h\r\nAccept: application/openmetrics-text\r\n\r\n",
+            "GET / HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\n\r\n",
+            "DELETE / HTTP/1.1\r\nHost: h\r\nContent-Length: 4\r\n\r\nbody",
+        ] {
+            let _ = ask(&mut client, request);
+        }
+        let used = resident_at(STACK.load(SeqCst));
+        eprintln!("stack used, {name}: {used}");
+        assert!(used * 2 <= DEFAULT_THREAD_STACK, "{name}: {used}");
+    }
+}
+
+fn outcome(name: &str) -> u64 {
+    let series = format!("scrapeport_http_connections_ended_total{{outcome=\"{name}\"}} ");
+    let page = SERVER_METRICS.to_text(Format::default());
+    page.lines()
+        .find_map(|line| line.strip_prefix(&series))
+        .and_then(|count| count.parse().ok())
+        .expect("there")
+}
+
+#[test]
+fn every_wait_has_its_limit() {
+    let _alone = alone();
+    let short = Duration::from_millis(50);
+    // Between requests.
+    let (server, _thread) =
+        Server::builder(&REGISTRY).idle_timeout(short).start_on(LOOPBACK).expect("loopback");
+    let before = outcome("idle");
+    let mut client = connect(local(&server));
+    assert_serves(&mut client);
+    assert!(is_closed(&mut client));
+    eventually("counted", || outcome("idle") == before + 1);
+
+    // For a head: the whole of it, however steadily it drips.
+    let (server, _thread) =
+        Server::builder(&REGISTRY).head_timeout(short).start_on(LOOPBACK).expect("loopback");
+    let before = outcome("timed_out");
+    let mut client = connect(local(&server));
+    let mut dripping = client.try_clone().expect("a descriptor");
+    thread::spawn(move || {
+        let head = b"GET / HTTP/1.1\r\nX: ";
+        let mut drops = head.iter().chain(std::iter::repeat(&b'x'));
+        while dripping.write_all(&[*drops.next().expect("endless")]).is_ok() {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    assert_eq!(read_reply(&mut client).expect("told why").status, 408);
+    eventually("counted", || outcome("timed_out") == before + 1);
+
+    // For a response that the client does not take.
+    struct Endless;
+    impl Collect for Endless {
+        fn collect(&self, page: &mut Page<'_>) -> Result<(), CollectError> {
+            while !page.is_stopped() {
+                page.family(Kind::Gauge, "app_endless", "Never over.").sample(&[], 1.0);
+            }
+            Ok(())
+        }
+    }
+    static ENDLESS: Collector<Endless> = Collector::new("endless", &[], Endless);
+    static UNENDING: Registry = Registry::new(&[]).collecting(&[&ENDLESS]);
+    let (server, _thread) =
+        Server::builder(&UNENDING).response_timeout(short).start_on(LOOPBACK).expect("loopback");
+    let mut client = connect(local(&server));
+    client.write_all(GET.as_bytes()).expect("open");
+    eventually("counted", || outcome("timed_out") == before + 2);
+    assert!(is_closed(&mut client));
 }
 
 #[test]

@@ -148,7 +148,8 @@ mod tests {
 
     #[test]
     fn the_corpus_holds() {
-        let targets: [(&str, fn(&[u8])); 4] = [
+        type Target = fn(&[u8]);
+        let targets: [(&str, Target); 4] = [
             ("head", super::head),
             ("negotiate", super::negotiate),
             ("filter", super::filter),

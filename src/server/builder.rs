@@ -100,7 +100,9 @@ impl ServerBuilder {
 
     /// Bytes of stack of each thread, 128 KiB unless set, at least 32 KiB. Collectors run on it.
     ///
-    /// It is address space: memory is used as far as the stack has been touched.
+    /// It is address space: memory is used as far as the stack has been touched. Measured on x86-64 with a collector
+    /// that reads a file into 4 KiB: 16 KiB when optimised, 37 KiB if the collector panics and the backtrace is
+    /// printed; 76 KiB without optimisation and with compression.
     pub const fn thread_stack(mut self, bytes: usize) -> Self {
         self.thread_stack = bytes;
         self

@@ -7,19 +7,24 @@ use rustix::time::{ClockId, Timespec, clock_gettime};
 /// Milliseconds of the monotonic clock, up to 10 ms behind: good enough for time limits, and the cheapest to ask
 /// (`CLOCK_MONOTONIC_COARSE`, clock_gettime(2)).
 pub(super) fn coarse_ms() -> u64 {
-    let now = clock_gettime(ClockId::MonotonicCoarse);
-    now.tv_sec as u64 * 1_000 + now.tv_nsec as u64 / 1_000_000
+    let now = since_start(ClockId::MonotonicCoarse);
+    now.as_secs() * 1_000 + u64::from(now.subsec_millis())
 }
 
 /// The monotonic clock since its beginning.
 pub(super) fn precise() -> Duration {
-    let now = clock_gettime(ClockId::Monotonic);
-    Duration::new(now.tv_sec as u64, now.tv_nsec as u32)
+    since_start(ClockId::Monotonic)
 }
 
 /// Seconds since 1970, up to 10 ms behind.
 pub(super) fn unix() -> u64 {
-    u64::try_from(clock_gettime(ClockId::RealtimeCoarse).tv_sec).unwrap_or(0)
+    since_start(ClockId::RealtimeCoarse).as_secs()
+}
+
+fn since_start(clock: ClockId) -> Duration {
+    let now = clock_gettime(clock);
+    // A wall clock before 1970 shows 1970.
+    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
 }
 
 /// A duration in milliseconds, rounded up, so that a limit is never 0 by accident.

@@ -85,22 +85,29 @@ impl<'a> Link<'a> {
     }
 
     fn timed_out(&mut self, phase: Option<Phase>) -> Gone {
-        self.ending = match phase {
+        self.conclude(match phase {
             Some(Phase::Idle) => Ending::Idle,
             // The client has its response.
             Some(Phase::Linger) => Ending::Closed,
             _ => Ending::TimedOut,
-        };
+        });
         Gone::TimedOut
     }
 
     fn lost(&mut self) -> Gone {
-        self.ending = match self.slot.doing() {
+        self.conclude(match self.slot.doing() {
             Doing::Evicted if self.door.is_closed() => Ending::Shutdown,
             Doing::Evicted => Ending::Evicted,
             _ => Ending::Reset,
-        };
+        });
         Gone::Closed
+    }
+
+    /// The first reason counts: after a head that took too long, the refusal may meet a lost connection.
+    fn conclude(&mut self, ending: Ending) {
+        if self.ending == Ending::Closed {
+            self.ending = ending;
+        }
     }
 
     /// A read that waits, in sight of the supervisor.
@@ -111,7 +118,7 @@ impl<'a> Link<'a> {
         self.slot.wait(doing, self.entered).map_err(|_| self.lost())?;
         // Looked at after the state is in sight: shutdown first closes the door and then looks at the states.
         if idle && self.door.is_closed() {
-            self.ending = Ending::Shutdown;
+            self.conclude(Ending::Shutdown);
             return Err(Gone::Closed);
         }
         let read = if phase == Phase::Idle { self.block(into) } else { self.block_in_poll(into, phase) };

@@ -1,8 +1,9 @@
 //! Where a server listens: what callers may give, and how an address text is read. No socket is opened here.
 
+use core::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::borrow::ToOwned;
 use std::format;
-use std::net::{IpAddr, Ipv6Addr, SocketAddr, TcpListener};
+use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;

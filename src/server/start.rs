@@ -1,14 +1,15 @@
 //! The server: started, asked for its addresses, shut down.
 
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::boxed::Box;
-use std::net::SocketAddr;
 use std::string::String;
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::vec::Vec;
 
 use super::builder::ServerBuilder;
+use super::clock::coarse_ms;
 use super::door::Door;
 use super::listen::Listen;
 use super::metrics::{Books, watch};
@@ -102,6 +103,8 @@ pub(super) struct Plan {
 pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
     let Plan { handler, limits, thread_stack, places } = plan;
     handler.prepare();
+    // The first look at the clock finds where the kernel keeps it, which may need a descriptor.
+    coarse_ms();
     let listeners =
         places.into_iter().map(|place| Listener::open(place, &limits)).collect::<Result<Vec<_>, _>>()?;
     let addresses = listeners

@@ -5,8 +5,8 @@ use core::ops::Range;
 
 use scrapeport::text::{Format, Kind, Output, Page, Stopped};
 use scrapeport::{
-    Collect, CollectError, Collector, Counter, CounterFamily, ExemplarCounter, Gauge, Histogram, Info, Registry, StateSet,
-    Summary,
+    Collect, CollectError, Collector, Counter, CounterFamily, ExemplarCounter, Gauge, Histogram, Info,
+    Registry, StateSet, Summary,
 };
 
 static REQUESTS: Counter = Counter::new("app_requests_total", "Requests served.");
@@ -19,7 +19,8 @@ static STATE: StateSet<2> = StateSet::new("app_state", "What it is doing.", ["id
 static REPLIES: CounterFamily<1, 4> = CounterFamily::new("app_replies_total", "Replies.", ["code"]);
 static FOUND: Collector<Found> = Collector::new("found", &["app_found"], Found);
 static REGISTRY: Registry =
-    Registry::new(&[&REQUESTS, &TRACED, &TEMPERATURE, &LATENCY, &SIZE, &BUILD, &STATE, &REPLIES]).collecting(&[&FOUND]);
+    Registry::new(&[&REQUESTS, &TRACED, &TEMPERATURE, &LATENCY, &SIZE, &BUILD, &STATE, &REPLIES])
+        .collecting(&[&FOUND]);
 
 struct Found;
 

@@ -8,34 +8,34 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Far longer than anything here takes; it only turns a hang into a failure.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Tests that count threads or descriptors must have the process to themselves.
-pub fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-pub struct Reply {
-    pub status: u16,
-    pub head: String,
-    pub body: String,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) head: String,
+    pub(crate) body: String,
 }
 
 impl Reply {
     /// The value of a sample, by everything that stands before the blank.
-    pub fn sample(&self, series: &str) -> f64 {
+    pub(crate) fn sample(&self, series: &str) -> f64 {
         let line =
             self.body.lines().find(|line| line.split_once(' ').is_some_and(|(name, _)| name == series));
         line.and_then(|line| line.rsplit_once(' ')?.1.parse().ok()).unwrap_or(0.0)
     }
 
-    pub fn has(&self, header: &str) -> bool {
+    pub(crate) fn has(&self, header: &str) -> bool {
         self.head.lines().any(|line| line.eq_ignore_ascii_case(header))
     }
 }
 
-pub fn connect(address: SocketAddr) -> TcpStream {
+pub(crate) fn connect(address: SocketAddr) -> TcpStream {
     let stream = TcpStream::connect_timeout(&address, PATIENCE).expect("the server listens");
     stream.set_read_timeout(Some(PATIENCE)).expect("a socket");
     stream.set_write_timeout(Some(PATIENCE)).expect("a socket");
@@ -43,19 +43,19 @@ pub fn connect(address: SocketAddr) -> TcpStream {
 }
 
 /// One request on a connection that stays.
-pub fn ask(stream: &mut (impl Read + Write), request: &str) -> io::Result<Reply> {
+pub(crate) fn ask(stream: &mut (impl Read + Write), request: &str) -> io::Result<Reply> {
     stream.write_all(request.as_bytes())?;
     read_reply(stream)
 }
 
-pub const GET: &str = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
+pub(crate) const GET: &str = "GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n";
 
-pub fn get(stream: &mut (impl Read + Write)) -> io::Result<Reply> {
+pub(crate) fn get(stream: &mut (impl Read + Write)) -> io::Result<Reply> {
     ask(stream, GET)
 }
 
 /// One request on a connection of its own.
-pub fn scrape(address: SocketAddr) -> Reply {
+pub(crate) fn scrape(address: SocketAddr) -> Reply {
     // What fills the kernel's queue may get our connection refused a slot for a moment.
     let start = Instant::now();
     loop {
@@ -66,7 +66,7 @@ pub fn scrape(address: SocketAddr) -> Reply {
     }
 }
 
-pub fn read_reply(stream: &mut impl Read) -> io::Result<Reply> {
+pub(crate) fn read_reply(stream: &mut impl Read) -> io::Result<Reply> {
     let head = read_line_block(stream)?;
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
     let field = |name: &str| {
@@ -94,7 +94,7 @@ pub fn read_reply(stream: &mut impl Read) -> io::Result<Reply> {
     } else {
         stream.read_to_end(&mut body)?;
     }
-    Ok(Reply { status, head, body: String::from_utf8(body).expect("text") })
+    Ok(Reply { status, head, body: String::from_utf8_lossy(&body).into_owned() })
 }
 
 fn read_line(stream: &mut impl Read) -> io::Result<String> {
@@ -116,7 +116,7 @@ fn read_until(stream: &mut impl Read, end: &[u8]) -> io::Result<String> {
 }
 
 /// Whether the server has closed this connection; waits for it.
-pub fn is_closed(stream: &mut TcpStream) -> bool {
+pub(crate) fn is_closed(stream: &mut TcpStream) -> bool {
     loop {
         match stream.read(&mut [0; 4096]) {
             Ok(0) => return true,
@@ -127,7 +127,7 @@ pub fn is_closed(stream: &mut TcpStream) -> bool {
 }
 
 /// Whether the connection is open and silent now.
-pub fn is_open(stream: &TcpStream) -> bool {
+pub(crate) fn is_open(stream: &TcpStream) -> bool {
     stream.set_nonblocking(true).expect("a socket");
     let open = matches!(stream.peek(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock);
     stream.set_nonblocking(false).expect("a socket");
@@ -135,7 +135,7 @@ pub fn is_open(stream: &TcpStream) -> bool {
 }
 
 /// Threads of servers in this process.
-pub fn server_threads() -> usize {
+pub(crate) fn server_threads() -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("Linux");
     tasks
         .flatten()
@@ -146,19 +146,19 @@ pub fn server_threads() -> usize {
 }
 
 /// Descriptors of this process.
-pub fn descriptors() -> usize {
+pub(crate) fn descriptors() -> usize {
     // The directory's own does not count.
     fs::read_dir("/proc/self/fd").expect("Linux").count() - 1
 }
 
 /// Resident memory in bytes.
-pub fn resident() -> usize {
+pub(crate) fn resident() -> usize {
     let pages = fs::read_to_string("/proc/self/statm").expect("Linux");
     pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).expect("a number") * 4096
 }
 
 /// Waits until something holds.
-pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
     let start = Instant::now();
     while !holds() {
         assert!(start.elapsed() < PATIENCE, "still not so: {what}");

@@ -1,7 +1,7 @@
 //! Whole conversations in memory. Tests are named after the row of the specification that they show.
 
+use core::cell::RefCell;
 use std::borrow::ToOwned;
-use std::cell::RefCell;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
