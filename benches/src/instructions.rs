@@ -4,13 +4,16 @@ use std::process::{Command, Stdio};
 
 /// User-space instructions per repetition of `program arguments… --times N`.
 ///
-/// The program runs twice, once with more repetitions, so that starting and preparing cancel out.
-/// None where there is no valgrind.
+/// Counted is only what [`counted_repetitions`] does, in two runs of different length. None where there is no valgrind.
 pub fn per_repetition(arguments: &[&str], few: u64, many: u64) -> Option<f64> {
     let program = std::env::current_exe().ok()?;
     let run = |times: u64| -> Option<u64> {
         let output = Command::new("valgrind")
-            .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+            .args([
+                "--tool=callgrind",
+                "--callgrind-out-file=/dev/null",
+                "--toggle-collect=counted_repetitions",
+            ])
             .arg(&program)
             .args(arguments)
             .args(["--times", &times.to_string()])
@@ -26,6 +29,14 @@ pub fn per_repetition(arguments: &[&str], few: u64, many: u64) -> Option<f64> {
     };
     let (low, high) = (run(few)?, run(many)?);
     Some((high as f64 - low as f64) / (many - few) as f64)
+}
+
+/// Repeats; callgrind counts while this function runs, and knows it by its name.
+#[unsafe(no_mangle)]
+#[inline(never)]
+#[allow(improper_ctypes_definitions)]
+pub extern "C" fn counted_repetitions(run: &crate::rounds::Repeat, times: u64) {
+    run(times);
 }
 
 /// The total in callgrind's closing lines.

@@ -18,7 +18,7 @@ use prometheus::TextEncoder;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::{counter::Counter as ClientCounter, family::Family as ClientFamily};
 use scrapeport_benches::data::{HELP, LABELS, SHAPES, Shape, family_name, labels, value};
-use scrapeport_benches::instructions::per_repetition;
+use scrapeport_benches::instructions::{counted_repetitions, per_repetition};
 use scrapeport_benches::ours;
 use scrapeport_benches::rounds::{Repeat, take_turns};
 use scrapeport_benches::table::{Table, maybe, ratio, short};
@@ -50,7 +50,8 @@ fn main() {
     if let (Some(case), Some(times)) = (value_of("--case"), value_of("--times")) {
         let (shape, name) = case.split_once('/').unwrap();
         let candidate = CANDIDATES.iter().find(|candidate| candidate.name == name).unwrap();
-        return (candidate.make)(SHAPES[shape.parse::<usize>().unwrap()]).1(times.parse().unwrap());
+        let (_, run) = (candidate.make)(SHAPES[shape.parse::<usize>().unwrap()]);
+        return counted_repetitions(&run, times.parse().unwrap());
     }
     let quick = arguments.iter().any(|argument| argument == "--quick");
     let only: Option<usize> = value_of("--size").map(|size| size.parse().unwrap());

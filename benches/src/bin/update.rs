@@ -14,7 +14,7 @@ use prometheus_client::metrics::{
     histogram::Histogram as ClientHistogram,
 };
 use scrapeport_benches::data::{BOUNDS, HELP, LABELS, hundred_shuffled, observations};
-use scrapeport_benches::instructions::per_repetition;
+use scrapeport_benches::instructions::{counted_repetitions, per_repetition};
 use scrapeport_benches::ours;
 use scrapeport_benches::rounds::{Case, Repeat, Rounds, take_turns};
 use scrapeport_benches::table::{Table, maybe, ratio, short};
@@ -128,7 +128,7 @@ fn run_alone(case: &str, times: u64) {
     let (key, name) = case.split_once('/').unwrap();
     let group = groups().into_iter().find(|group| group.key == key).unwrap();
     let case = group.cases.iter().find(|case| case.name == name).unwrap();
-    (case.make)()(times);
+    counted_repetitions(&(case.make)(), times);
 }
 
 fn compare(group: &Group, quick: bool) {
@@ -140,13 +140,7 @@ fn compare(group: &Group, quick: bool) {
         Table::new(&["", "ns, median", "least", "most", "to the first row", "to scrapeport", "instructions"]);
     for (case, result) in group.cases.iter().zip(&rounds) {
         let instructions = (case.threads == 1)
-            .then(|| {
-                per_repetition(
-                    &["--case", &format!("{}/{}", group.key, case.name)],
-                    if quick { 1_000 } else { 20_000 },
-                    if quick { 11_000 } else { 120_000 },
-                )
-            })
+            .then(|| per_repetition(&["--case", &format!("{}/{}", group.key, case.name)], 1_000, 11_000))
             .flatten();
         table.row(row(case.name, result, &rounds[0], &rounds[ours], instructions));
     }
