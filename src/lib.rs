@@ -43,7 +43,7 @@ thread.join().expect("the server's thread does not panic");
 //!
 //! # Features
 //!
-//! `default = ["exporter"]`, for the program; libraries pick a layer with `default-features = false`:
+//! `default = ["exporter", "gzip"]`, for the program; libraries pick a layer with `default-features = false`:
 //! `std` → `http` → `gzip`; beside them `process`, `tiny_http`. Cargo.toml says what is lost without each.
 #![no_std]
 // Here alone: tests, examples and the program have `std` anyway.

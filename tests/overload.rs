@@ -61,7 +61,7 @@ impl Calm {
     fn end(self) {
         self.server.shutdown();
         self.thread.join().expect("no panic");
-        assert_eq!(server_threads(), 0);
+        eventually("the threads are gone", || server_threads() == 0);
     }
 }
 
@@ -420,6 +420,6 @@ fn short_of_descriptors() {
     }
     server.shutdown();
     thread.join().expect("no panic");
-    assert_eq!(server_threads(), 0);
+    eventually("the threads are gone", || server_threads() == 0);
     answer(&"ended");
 }

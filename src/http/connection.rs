@@ -17,8 +17,7 @@ use super::transport::{Answered, Gone, Observer, Phase, Transport};
 
 /// The memory of a connection, allocated once per thread at start and used for one connection after another.
 pub(crate) struct Buffers {
-    input: Box<[u8]>,
-    output: Box<[u8]>,
+    memory: Memory,
     familiar: Familiar,
     date: Date,
 }
@@ -26,11 +25,36 @@ pub(crate) struct Buffers {
 impl Buffers {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            input: vec![0; limits.head].into_boxed_slice(),
-            output: vec![0; limits.buffer].into_boxed_slice(),
+            memory: Memory::new(limits.head, limits.buffer),
             familiar: Familiar { text: [0; FAMILIAR], head: None },
             date: Date::new(),
         }
+    }
+}
+
+/// Input and output in one piece.
+struct Memory {
+    bytes: Box<[u8]>,
+    input: usize,
+    output: usize,
+}
+
+/// From this size on allocators ask the system for pages of zeros and leave them alone; smaller memory they clear
+/// themselves, which would make the buffers of every thread resident before the first request.
+const UNTOUCHED: usize = 132 * 1024;
+
+impl Memory {
+    fn new(input: usize, output: usize) -> Self {
+        Self { bytes: vec![0; (input + output).max(UNTOUCHED)].into_boxed_slice(), input, output }
+    }
+
+    fn input(&mut self) -> &mut [u8] {
+        &mut self.bytes[..self.input]
+    }
+
+    fn both(&mut self) -> (&mut [u8], &mut [u8]) {
+        let (input, rest) = self.bytes.split_at_mut(self.input);
+        (input, &mut rest[..self.output])
     }
 }
 
@@ -106,7 +130,7 @@ impl Conversation<'_> {
     fn receive(&mut self) -> Result<Head, NoHead> {
         let mut scanned = 0;
         loop {
-            let input = &self.buffers.input[self.start..self.end];
+            let input = &self.buffers.memory.input()[self.start..self.end];
             if let Some(head) = self.buffers.familiar.recognise(input) {
                 return Ok(head);
             }
@@ -126,13 +150,14 @@ impl Conversation<'_> {
 
     fn read_head(&mut self) -> Result<(), NoHead> {
         self.make_room();
-        let input = &self.buffers.input[..self.end];
-        if self.end == self.buffers.input.len() {
+        let input = self.buffers.memory.input();
+        if self.end == input.len() {
             return Err(NoHead::Refused(head::too_long(input)));
         }
+        let input = &input[..self.end];
         let silent = head::blank_lines(input) == input.len();
         let phase = if silent && !self.fresh { Phase::Idle } else { Phase::Head };
-        match self.transport.read(&mut self.buffers.input[self.end..], phase) {
+        match self.transport.read(&mut self.buffers.memory.input()[self.end..], phase) {
             Ok(0) => {
                 self.finished = true;
                 Err(if silent { NoHead::End } else { NoHead::Refused(Refusal::CUT) })
@@ -149,7 +174,7 @@ impl Conversation<'_> {
     /// Moves unused input to the front.
     fn make_room(&mut self) {
         if self.start > 0 {
-            self.buffers.input.copy_within(self.start..self.end, 0);
+            self.buffers.memory.input().copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
@@ -160,13 +185,14 @@ impl Conversation<'_> {
         let scrape: Option<Duration> = head.scrape_timeout.map(usable);
         self.transport.begin_response(scrape);
         let close = !head.reusable || self.transport.draining();
-        let input = &self.buffers.input[self.start..self.end];
+        let (input, output) = self.buffers.memory.both();
+        let input = &input[self.start..self.end];
         let request = Request::new(head.method(input), head.target(input)).with_negotiation(head.negotiation);
         let response = self.handler.answer(&request);
         let (status, scrape) = (response.status(), response.is_scrape());
         let terms =
             Terms { date: self.buffers.date.at(self.transport.now_unix()), close, http_1_0: head.http_1_0 };
-        let sent = reply::send(response, &terms, &mut self.buffers.output, self.transport, self.observer);
+        let sent = reply::send(response, &terms, output, self.transport, self.observer);
         self.report(status, scrape, sent);
         self.start += head.length;
         if !sent.complete {
@@ -174,7 +200,9 @@ impl Conversation<'_> {
         }
         let bare = head.body == head::Body::Length(0);
         if close {
-            return if bare && self.start == self.end { Next::End } else { Next::Linger };
+            // Nobody knows what follows an irregular head.
+            let over = bare && head.regular && self.start == self.end;
+            return if over { Next::End } else { Next::Linger };
         }
         if bare { Next::Request } else { self.discard(Discard::new(head.body)) }
     }
@@ -183,7 +211,8 @@ impl Conversation<'_> {
         self.transport.begin_response(None);
         let terms =
             Terms { date: self.buffers.date.at(self.transport.now_unix()), close: true, http_1_0: false };
-        let sent = reply::refuse(refusal, &terms, &mut self.buffers.output, self.transport, self.observer);
+        let sent =
+            reply::refuse(refusal, &terms, self.buffers.memory.both().1, self.transport, self.observer);
         self.report(refusal.status, false, sent);
         if sent.complete { Next::Linger } else { Next::End }
     }
@@ -197,7 +226,7 @@ impl Conversation<'_> {
     /// Reads a body and drops it.
     fn discard(&mut self, mut discard: Discard) -> Next {
         loop {
-            match discard.feed(&self.buffers.input[self.start..self.end]) {
+            match discard.feed(&self.buffers.memory.input()[self.start..self.end]) {
                 Progress::Done(length) => {
                     self.start += length;
                     return Next::Request;
@@ -206,7 +235,7 @@ impl Conversation<'_> {
                 Progress::More => {}
             }
             (self.start, self.end) = (0, 0);
-            match self.transport.read(&mut self.buffers.input, Phase::Body) {
+            match self.transport.read(self.buffers.memory.input(), Phase::Body) {
                 Ok(0) | Err(_) => return Next::End,
                 Ok(length) => self.end = length,
             }
@@ -219,7 +248,7 @@ impl Conversation<'_> {
         self.transport.close_write();
         let mut dropped = 0;
         while dropped < LINGER {
-            match self.transport.read(&mut self.buffers.input, Phase::Linger) {
+            match self.transport.read(self.buffers.memory.input(), Phase::Linger) {
                 Ok(0) | Err(_) => return,
                 Ok(length) => dropped += length,
             }

@@ -21,6 +21,8 @@ pub(crate) struct Head {
     pub(crate) http_1_0: bool,
     /// Whether another request may follow.
     pub(crate) reusable: bool,
+    /// Whether the head is as the RFC wants it, so that its end and its body's are beyond doubt.
+    pub(crate) regular: bool,
     pub(crate) body: Body,
     pub(crate) negotiation: Negotiation,
     pub(crate) scrape_timeout: Option<Duration>,
@@ -74,6 +76,7 @@ pub(crate) fn parse(input: &[u8], scanned: &mut usize) -> Result<Option<Head>, R
         target: Span::new(input, line.target),
         http_1_0: line.http_1_0,
         reusable: regular && framed && !fields.close && !line.http_1_0,
+        regular: regular && framed,
         body,
         negotiation: fields.negotiation,
         scrape_timeout: fields.scrape_timeout,

@@ -149,11 +149,11 @@ impl Slot {
         }
     }
 
-    /// Gives up the connection if it waits for a request.
-    pub(super) fn evict_if_idle(&self) -> bool {
+    /// Gives up the connection if it waits for a request, or for the rest of one.
+    pub(super) fn evict_if_waiting(&self) -> bool {
         loop {
             let seen = self.word.load(SeqCst);
-            if kind(seen) != Doing::Idle {
+            if !matches!(kind(seen), Doing::Idle | Doing::Partial) {
                 return false;
             }
             if self.evict(seen) {
@@ -252,7 +252,7 @@ mod tests {
         slot.wait(Doing::Idle, 7).expect("not evicted");
         slot.resume().expect("not evicted");
         slot.wait(Doing::Idle, 7).expect("not evicted");
-        assert!(slot.evict_if_idle());
+        assert!(slot.evict_if_waiting());
         assert!(slot.resume().is_err());
         assert!(slot.wait(Doing::Idle, 8).is_err(), "for ever");
         assert!(slot.leave(Doing::Free));

@@ -75,7 +75,8 @@ impl Server {
 
     /// Stops the server, from any thread; again is harmless.
     ///
-    /// At once nothing more is accepted, ports are free, socket files are removed, and idle connections are closed.
+    /// At once nothing more is accepted, ports are free, socket files are removed, and connections without a whole
+    /// request are closed.
     /// Responses under way have the grace time ([`ServerBuilder::shutdown_grace`]), then they are cut off. A
     /// collector that does not return even then keeps its thread, which is logged. Blocks until all this is done: at
     /// most the grace time and a second. In a collector, which the server waits for, it blocks that long.

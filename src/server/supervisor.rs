@@ -45,10 +45,11 @@ fn relieve(shared: &Shared) {
     }
 }
 
-/// Ends every worker: idle connections at once, others within the grace time.
+/// Ends every worker: connections that wait for a request, or for the rest of one, at once; others within the grace
+/// time.
 fn see_off(shared: &Shared, workers: Vec<JoinHandle<()>>) {
     for slot in shared.slots.iter() {
-        slot.evict_if_idle();
+        slot.evict_if_waiting();
     }
     if !shared.roll.wait_ended(workers.len(), shared.limits.shutdown_grace) {
         for slot in shared.slots.iter() {
