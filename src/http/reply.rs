@@ -49,7 +49,10 @@ pub(crate) fn send(
     };
     let mut wire = Wire { transport, observer, terms, fields, begun: false, bytes: 0 };
     let result = if metrics {
-        response.encode(buffer, FRONT, BACK, &mut wire).and_then(|(buffer, content)| {
+        let page = response.encode(buffer, FRONT, BACK, &mut wire);
+        // Gives the compressor back: a client that asks again when it has the last byte must find one.
+        drop(response);
+        page.and_then(|(buffer, content)| {
             if content.flushed { wire.end(buffer, content.range) } else { wire.whole(buffer, content.range) }
         })
     } else {
