@@ -156,6 +156,7 @@ impl<'a> Page<'a> {
     /// The name is what the Prometheus text formats show: a counter's ends in `_total` (if it does not, OpenMetrics
     /// shows it with that suffix), an info's in `_info`. Each family must be written once and in one piece.
     pub fn family<'p, 'n>(&'p mut self, kind: Kind, name: &'n str, help: &'n str) -> Samples<'p, 'a, 'n> {
+        self.begin_family();
         Samples {
             page: self,
             name: Name::parse(name, kind),
@@ -246,11 +247,11 @@ impl<'a, 'n> Samples<'_, 'a, 'n> {
         }
     }
 
-    fn wants(&self, suffix: &str) -> bool {
-        !self.name.base.is_empty() && self.page.filter().wants(self.name.base, self.name.base, suffix)
+    fn wants(&mut self, suffix: &'static str) -> bool {
+        !self.name.base.is_empty() && self.page.wants(self.name.base, suffix)
     }
 
-    fn line(&mut self, suffix: &str, labels: &[(&str, &str)]) -> Option<Line<'_, 'a>> {
+    fn line(&mut self, suffix: &'static str, labels: &[(&str, &str)]) -> Option<Line<'_, 'a>> {
         if !self.wants(suffix) {
             return None;
         }

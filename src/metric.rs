@@ -219,6 +219,7 @@ pub(crate) fn begin(desc: &Desc, page: &mut Page<'_>) -> bool {
     if page.is_stopped() {
         return false;
     }
+    page.begin_family();
     let wants = |suffix: &&str| page.filter().wants(desc.name.base, desc.name.base, suffix);
     if page.filter().is_active() && !desc.kind.claims().iter().any(wants) {
         return false;
@@ -259,8 +260,8 @@ impl core::fmt::Debug for SeriesWriter<'_, '_> {
 
 impl<'a> SeriesWriter<'_, 'a> {
     /// Begins a sample with all labels; none if the filter does not want it.
-    pub(crate) fn line(&mut self, suffix: &str) -> Option<Line<'_, 'a>> {
-        if !self.page.filter().wants(self.desc.name.base, self.desc.name.base, suffix) {
+    pub(crate) fn line(&mut self, suffix: &'static str) -> Option<Line<'_, 'a>> {
+        if !self.page.wants(self.desc.name.base, suffix) {
             return None;
         }
         let mut line = self.page.line(&self.desc.name, suffix);
@@ -277,7 +278,7 @@ impl<'a> SeriesWriter<'_, 'a> {
     }
 
     /// Writes one sample.
-    pub(crate) fn sample(&mut self, suffix: &str, value: Number) {
+    pub(crate) fn sample(&mut self, suffix: &'static str, value: Number) {
         if let Some(line) = self.line(suffix) {
             line.value(value);
         }

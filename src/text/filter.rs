@@ -59,6 +59,30 @@ impl<'a> NameFilter<'a> {
     }
 }
 
+/// What a filter wants of one family: the same for all its rows, so each name is looked for once.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Verdicts {
+    known: [(&'static str, bool); 6],
+    count: usize,
+}
+
+impl Verdicts {
+    pub(crate) const NONE: Self = Self { known: [("", false); 6], count: 0 };
+
+    /// The verdict on the samples with this suffix; `judge` finds it if it is not known yet.
+    pub(crate) fn on(&mut self, suffix: &'static str, judge: impl FnOnce() -> bool) -> bool {
+        if let Some((_, verdict)) = self.known[..self.count].iter().find(|(known, _)| *known == suffix) {
+            return *verdict;
+        }
+        let verdict = judge();
+        if let Some(room) = self.known.get_mut(self.count) {
+            *room = (suffix, verdict);
+            self.count += 1;
+        }
+        verdict
+    }
+}
+
 /// The bytes of a form-encoded text.
 fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut at = 0;
@@ -96,6 +120,19 @@ mod tests {
         for query in ["", "name[]", "name[]=", "name=a", "name%5B%5D=", "x&&y", "name[]]=b"] {
             assert!(!NameFilter::new(query.as_bytes()).is_active(), "{query}");
             assert!(wants(query, "a", "_total"), "{query}");
+        }
+    }
+
+    #[test]
+    fn a_verdict_is_found_once_for_each_suffix() {
+        let mut verdicts = Verdicts::NONE;
+        let suffixes = ["", "_a", "_b", "_c", "_d", "_e", "_f", "_g"];
+        for (at, suffix) in suffixes.iter().enumerate() {
+            assert_eq!(verdicts.on(suffix, || at % 2 == 0), at % 2 == 0);
+        }
+        for (at, suffix) in suffixes.iter().enumerate() {
+            // Beyond what there is room for, it is found again.
+            assert_eq!(verdicts.on(suffix, || at >= 6), if at < 6 { at % 2 == 0 } else { true }, "{suffix}");
         }
     }
 

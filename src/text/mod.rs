@@ -14,6 +14,7 @@ pub(crate) mod number;
 mod page;
 
 pub use filter::NameFilter;
+pub(crate) use filter::Verdicts;
 pub use format::{Escaping, Format, Syntax};
 pub use kind::Kind;
 #[doc(hidden)]

@@ -7,7 +7,7 @@ use super::kind::Kind;
 use super::line::Line;
 use super::name::{is_classic_byte, is_classic_label};
 use super::number::{LONGEST, Number};
-use super::{NameFilter, name};
+use super::{NameFilter, Verdicts, name};
 
 /// The smallest buffer that a page accepts, in bytes.
 pub(crate) const SCRATCH: usize = 256;
@@ -104,6 +104,7 @@ pub struct Page<'a> {
     flushed: bool,
     format: Format,
     filter: NameFilter<'a>,
+    verdicts: Verdicts,
 }
 
 impl core::fmt::Debug for Page<'_> {
@@ -148,6 +149,7 @@ impl<'a> Page<'a> {
             flushed: false,
             format,
             filter: NameFilter::ALL,
+            verdicts: Verdicts::NONE,
         }
     }
 
@@ -168,6 +170,19 @@ impl<'a> Page<'a> {
     #[must_use]
     pub const fn filter(&self) -> &NameFilter<'a> {
         &self.filter
+    }
+
+    /// Begins another family: verdicts on the one before do not hold for it.
+    #[inline]
+    pub(crate) fn begin_family(&mut self) {
+        self.verdicts = Verdicts::NONE;
+    }
+
+    /// Whether the filter wants the samples of this family that have this suffix.
+    #[inline]
+    pub(crate) fn wants(&mut self, base: &str, suffix: &'static str) -> bool {
+        let filter = self.filter;
+        !filter.is_active() || self.verdicts.on(suffix, || filter.wants(base, base, suffix))
     }
 
     /// Whether the output has stopped: what is written from now on is dropped.
