@@ -32,7 +32,7 @@ pub(crate) struct Sent {
 
 /// Sends the answer to a request.
 pub(crate) fn send(
-    mut response: Response<'_>,
+    response: Response<'_>,
     terms: &Terms<'_>,
     buffer: &mut [u8],
     transport: &mut dyn Transport,
@@ -49,9 +49,11 @@ pub(crate) fn send(
     };
     let mut wire = Wire { transport, observer, terms, fields, begun: false, bytes: 0 };
     let result = if metrics {
-        let page = response.encode(buffer, FRONT, BACK, &mut wire);
-        // Gives the compressor back: a client that asks again when it has the last byte must find one.
-        drop(response);
+        let page = {
+            // The compressor goes back here: a client that asks again when it has the last byte must find one.
+            let mut response = response;
+            response.encode(buffer, FRONT, BACK, &mut wire)
+        };
         page.and_then(|(buffer, content)| {
             if content.flushed { wire.end(buffer, content.range) } else { wire.whole(buffer, content.range) }
         })
