@@ -31,7 +31,7 @@ impl Prometheus {
         command.arg(format!("--config.file={}", file.display()));
         command.arg(format!("--storage.tsdb.path={}", scratch.path().join("data").display()));
         command.arg(format!("--web.listen-address={address}"));
-        command.args(["--enable-feature=exemplar-storage", "--log.level=warn"]);
+        command.args(["--enable-feature=exemplar-storage", "--log.level=error"]);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::inherit());
         let mut running = Running::start(&mut command);
         running.await_port(address);
