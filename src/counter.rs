@@ -2,7 +2,7 @@
 
 use crate::cell::Cell64;
 use crate::exemplar::{Exemplar, ExemplarStore, NoExemplar};
-use crate::metric::{Charset, Desc, Metric, Sealed, Series, SeriesWriter, Single};
+use crate::metric::{Charset, Metric, Sealed, Series, SeriesWriter, Single};
 use crate::text::{Kind, Number};
 
 /// A number that only grows, or restarts from zero with the program.
@@ -40,23 +40,6 @@ impl<E: ExemplarStore> Metric<Single<CounterValue<E>>> {
     #[must_use]
     pub const fn utf8(name: &'static str, help: &'static str) -> Self {
         Self::declare(name, help, Charset::Utf8)
-    }
-
-    #[track_caller]
-    const fn declare(name: &'static str, help: &'static str, charset: Charset) -> Self {
-        Self {
-            desc: Desc::checked(name, help, Kind::Counter, charset),
-            value: Single { shared: (), series: CounterValue::NEW },
-        }
-    }
-}
-
-impl<E: ExemplarStore> core::ops::Deref for Single<CounterValue<E>> {
-    type Target = CounterValue<E>;
-
-    #[inline]
-    fn deref(&self) -> &Self::Target {
-        &self.series
     }
 }
 

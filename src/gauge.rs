@@ -53,23 +53,6 @@ impl Metric<Single<GaugeValue>> {
     pub const fn utf8(name: &'static str, help: &'static str) -> Self {
         Self::declare(name, help, Charset::Utf8)
     }
-
-    #[track_caller]
-    const fn declare(name: &'static str, help: &'static str, charset: Charset) -> Self {
-        Self {
-            desc: Desc::checked(name, help, Kind::Gauge, charset),
-            value: Single { shared: (), series: GaugeValue::NEW },
-        }
-    }
-}
-
-impl core::ops::Deref for Single<GaugeValue> {
-    type Target = GaugeValue;
-
-    #[inline]
-    fn deref(&self) -> &GaugeValue {
-        &self.series
-    }
 }
 
 /// The number of a gauge.

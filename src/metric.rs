@@ -195,6 +195,26 @@ pub struct Single<S: Series> {
     pub(crate) series: S,
 }
 
+impl<S: Series<Shared = ()>> Metric<Single<S>> {
+    /// A metric of this kind with nothing counted yet.
+    #[track_caller]
+    pub(crate) const fn declare(name: &'static str, help: &'static str, charset: Charset) -> Self {
+        Self {
+            desc: Desc::checked(name, help, S::KIND, charset),
+            value: Single { shared: (), series: S::NEW },
+        }
+    }
+}
+
+impl<S: Series<Shared = ()>> Deref for Single<S> {
+    type Target = S;
+
+    #[inline]
+    fn deref(&self) -> &S {
+        &self.series
+    }
+}
+
 impl<S: Series> Sealed for Single<S> {}
 
 impl<S: Series> Value for Single<S> {

@@ -1,7 +1,7 @@
 //! Summaries: count and sum of observations.
 
 use crate::cell::Cell64;
-use crate::metric::{Charset, Desc, Metric, Sealed, Series, SeriesWriter, Single};
+use crate::metric::{Charset, Metric, Sealed, Series, SeriesWriter, Single};
 use crate::text::{Kind, Number};
 
 /// The count and the sum of observations, without quantiles.
@@ -35,23 +35,6 @@ impl Metric<Single<SummaryValue>> {
     #[must_use]
     pub const fn utf8(name: &'static str, help: &'static str) -> Self {
         Self::declare(name, help, Charset::Utf8)
-    }
-
-    #[track_caller]
-    const fn declare(name: &'static str, help: &'static str, charset: Charset) -> Self {
-        Self {
-            desc: Desc::checked(name, help, Kind::Summary, charset),
-            value: Single { shared: (), series: SummaryValue::NEW },
-        }
-    }
-}
-
-impl core::ops::Deref for Single<SummaryValue> {
-    type Target = SummaryValue;
-
-    #[inline]
-    fn deref(&self) -> &SummaryValue {
-        &self.series
     }
 }
 

@@ -1,8 +1,8 @@
 //! The handler as a program mounts it: answers, streaming, and no memory taken per scrape.
-#![allow(unsafe_code, reason = "the allocator that counts")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -10,25 +10,7 @@ use scrapeport::http::{MetricsHandler, Request};
 use scrapeport::text::{Format, Kind, Page};
 use scrapeport::{Collect, CollectError, Collector, Counter, Registry};
 
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: everything is left to the system's allocator; counting does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
+use counting::{ALLOCATIONS, Counting};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;

@@ -1,8 +1,8 @@
 //! The process metrics on a page: whole, in order, and without a heap.
-#![allow(unsafe_code, reason = "the allocator that counts")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "support/counting.rs"]
+mod counting;
+
 use std::io;
 
 use scrapeport::Registry;
@@ -10,25 +10,7 @@ use scrapeport::http::{MetricsHandler, Request};
 use scrapeport::process::PROCESS;
 use scrapeport::text::Format;
 
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-struct Counting;
-
-// SAFETY: everything is left to the system's allocator; counting does not allocate.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.with(|count| count.set(count.get() + 1));
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promise is passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-}
+use counting::{ALLOCATIONS, Counting};
 
 #[global_allocator]
 static ALLOCATOR: Counting = Counting;
