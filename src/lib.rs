@@ -84,6 +84,10 @@ pub mod text;
 mod textfile;
 #[cfg(feature = "std")]
 mod timer;
+#[cfg(feature = "tls")]
+mod tls;
+#[cfg(feature = "web-config")]
+mod web_config;
 mod words;
 
 pub use collector::{Collect, CollectError, Collector, Samples};

@@ -17,8 +17,11 @@ const FLOORS: &[&[&str]] = &[
     &["registry"],
     // bytes in, bytes out; files of this process
     &["http", "process", "textfile"],
+    // the only one that names rustls
+    &["tls"],
     // sockets
     &["server"],
+    &["web_config"],
     &["exporter"],
     &["bin"],
 ];

@@ -9,6 +9,8 @@ mod error_page;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzz;
+#[allow(dead_code)]
+pub(crate) mod gate;
 #[cfg(feature = "gzip")]
 mod gzip;
 #[cfg(not(feature = "gzip"))]
@@ -19,6 +21,8 @@ mod head;
 pub(crate) mod limits;
 mod negotiate;
 mod reply;
+#[allow(dead_code)]
+pub(crate) mod route;
 #[cfg(feature = "tiny_http")]
 pub mod tiny_http;
 pub(crate) mod transport;

@@ -1,0 +1,100 @@
+//! What a TLS server can be told: by the builder or by a web configuration file.
+
+use std::path::PathBuf;
+use std::string::String;
+use std::vec::Vec;
+
+/// Everything about the TLS side of one server. Two equal settings with the same files mean the same server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Settings {
+    pub(crate) cert: Pem,
+    pub(crate) key: Pem,
+    pub(crate) clients: Clients,
+    pub(crate) min_version: Version,
+    pub(crate) max_version: Version,
+    /// The suites of TLS 1.2, all of them if `None`; those of TLS 1.3 are always on.
+    pub(crate) suites: Option<Vec<Suite>>,
+    /// The groups for key exchange, all of them if `None`.
+    pub(crate) curves: Option<Vec<Curve>>,
+    /// Whether the server's order of suites counts, not the client's.
+    pub(crate) prefer_server_order: bool,
+}
+
+/// Where PEM text comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Pem {
+    File(PathBuf),
+    Inline(String),
+}
+
+/// What is asked of clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Clients {
+    pub(crate) policy: Policy,
+    /// The certificates that vouch for clients; with none of them and no roots, no client can be verified.
+    pub(crate) ca: Option<Pem>,
+    /// A directory of PEM files that add to them.
+    pub(crate) ca_directory: Option<PathBuf>,
+    /// The public certificate authorities add to them too.
+    pub(crate) public_roots: bool,
+    /// The subject alternative names of which a client must have one; any if `None`, and nobody if empty.
+    pub(crate) names: Option<Vec<String>>,
+}
+
+/// Whether clients are asked for a certificate, and what happens then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Policy {
+    /// It is not asked for.
+    #[default]
+    NoClientCert,
+    /// It is asked for, and any is good, also none.
+    RequestClientCert,
+    /// There must be one, and any is good.
+    RequireAnyClientCert,
+    /// If there is one, it must be vouched for.
+    VerifyClientCertIfGiven,
+    /// There must be one that is vouched for.
+    RequireAndVerifyClientCert,
+}
+
+impl Policy {
+    /// Whether certificates are checked against the CAs.
+    pub(crate) const fn verifies(self) -> bool {
+        matches!(self, Self::VerifyClientCertIfGiven | Self::RequireAndVerifyClientCert)
+    }
+
+    /// Whether a client without certificate is refused.
+    pub(crate) const fn requires(self) -> bool {
+        matches!(self, Self::RequireAnyClientCert | Self::RequireAndVerifyClientCert)
+    }
+}
+
+/// Protocol versions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Version {
+    Tls12,
+    Tls13,
+}
+
+/// Cipher suites by their IANA names; `TLS_ECDHE_*` are of TLS 1.2, the others of TLS 1.3.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(non_camel_case_types, reason = "the names of the registry")]
+pub(crate) enum Suite {
+    TLS_AES_128_GCM_SHA256,
+    TLS_AES_256_GCM_SHA384,
+    TLS_CHACHA20_POLY1305_SHA256,
+    TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+    TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+    TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+}
+
+/// Groups for the key exchange.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Curve {
+    X25519,
+    P256,
+    P384,
+}
