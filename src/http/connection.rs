@@ -8,7 +8,9 @@ use std::vec;
 
 use super::body::{Discard, Progress};
 use super::date::Date;
+use super::denial::Denial;
 use super::error_page::Refusal;
+use super::gate::{Admission, Gate, Verdict};
 use super::handler::{MetricsHandler, Request, usable};
 use super::head::{self, Head};
 use super::limits::{LINGER, Limits};
@@ -58,16 +60,23 @@ impl Memory {
     }
 }
 
+/// What a connection can get.
+pub(crate) struct Service<'a> {
+    pub(crate) handler: &'a MetricsHandler,
+    /// Whom it is for; everybody if `None`.
+    pub(crate) gate: Option<&'a dyn Gate>,
+}
+
 /// Serves one connection to its end. The caller then closes it.
 pub(crate) fn serve(
     transport: &mut dyn Transport,
-    handler: &MetricsHandler,
+    service: &Service<'_>,
     observer: &dyn Observer,
     buffers: &mut Buffers,
 ) {
     let mut conversation = Conversation {
         transport,
-        handler,
+        service,
         observer,
         buffers,
         start: 0,
@@ -105,7 +114,7 @@ enum NoHead {
 
 struct Conversation<'a> {
     transport: &'a mut dyn Transport,
-    handler: &'a MetricsHandler,
+    service: &'a Service<'a>,
     observer: &'a dyn Observer,
     buffers: &'a mut Buffers,
     /// The input that has been read and not used.
@@ -187,12 +196,24 @@ impl Conversation<'_> {
         let close = !head.reusable || self.transport.draining();
         let (input, output) = self.buffers.memory.both();
         let input = &input[self.start..self.end];
-        let request = Request::new(head.method(input), head.target(input)).with_negotiation(head.negotiation);
-        let response = self.handler.answer(&request);
-        let (status, scrape) = (response.status(), response.is_scrape());
-        let terms =
-            Terms { date: self.buffers.date.at(self.transport.now_unix()), close, http_1_0: head.http_1_0 };
-        let sent = reply::send(response, &terms, output, self.transport, self.observer);
+        let admission = self.service.gate.map(|gate| gate.admit(head.authorization(input)));
+        let (verdict, fields) = match &admission {
+            Some(Admission { verdict, fields }) => (*verdict, fields.as_deref().unwrap_or_default()),
+            None => (Verdict::Served, &[][..]),
+        };
+        let date = self.buffers.date.at(self.transport.now_unix());
+        let terms = Terms { date, close, http_1_0: head.http_1_0, fields };
+        let method = head.method(input);
+        let (status, scrape, sent) = if verdict == Verdict::Served {
+            let request = Request::new(method, head.target(input)).with_negotiation(head.negotiation);
+            let response = self.service.handler.answer(&request);
+            let (status, scrape) = (response.status(), response.is_scrape());
+            (status, scrape, reply::send(response, &terms, output, self.transport, self.observer))
+        } else {
+            let denial = Denial::of(verdict);
+            let sent = reply::deny(&denial, method, &terms, output, self.transport, self.observer);
+            (denial.status, false, sent)
+        };
         self.report(status, scrape, sent);
         self.start += head.length;
         if !sent.complete {
@@ -209,8 +230,8 @@ impl Conversation<'_> {
 
     fn refuse(&mut self, refusal: Refusal) -> Next {
         self.transport.begin_response(None);
-        let terms =
-            Terms { date: self.buffers.date.at(self.transport.now_unix()), close: true, http_1_0: false };
+        let date = self.buffers.date.at(self.transport.now_unix());
+        let terms = Terms { date, close: true, http_1_0: false, fields: &[] };
         let sent =
             reply::refuse(refusal, &terms, self.buffers.memory.both().1, self.transport, self.observer);
         self.report(refusal.status, false, sent);

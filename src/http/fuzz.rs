@@ -5,7 +5,7 @@ use core::fmt;
 use core::time::Duration;
 use std::vec::Vec;
 
-use super::connection::{Buffers, serve};
+use super::connection::{Buffers, Service, serve};
 use super::handler::MetricsHandler;
 use super::head;
 use super::limits::Limits;
@@ -83,7 +83,8 @@ static REGISTRY: Registry = Registry::new(&[&HITS]);
 fn said(input: &[u8], piece: usize) -> Vec<u8> {
     let mut client = Client { input, piece, output: Vec::new() };
     let books = Books::default();
-    serve(&mut client, &MetricsHandler::new(&REGISTRY), &books, &mut Buffers::new(&Limits::DEFAULT));
+    let service = Service { handler: &MetricsHandler::new(&REGISTRY), gate: None };
+    serve(&mut client, &service, &books, &mut Buffers::new(&Limits::DEFAULT));
     let sent: u64 = books.0.borrow().iter().map(|answered| answered.bytes).sum();
     assert_eq!(sent, client.output.len() as u64);
     client.output

@@ -26,6 +26,7 @@ pub(crate) struct Head {
     pub(crate) body: Body,
     pub(crate) negotiation: Negotiation,
     pub(crate) scrape_timeout: Option<Duration>,
+    authorization: Option<Span>,
 }
 
 impl Head {
@@ -35,6 +36,11 @@ impl Head {
 
     pub(crate) fn target<'a>(&self, input: &'a [u8]) -> &'a [u8] {
         self.target.of(input)
+    }
+
+    /// The value of the first `Authorization` field; what further ones say does not count.
+    pub(crate) fn authorization<'a>(&self, input: &'a [u8]) -> Option<&'a [u8]> {
+        self.authorization.map(|value| value.of(input))
     }
 }
 
@@ -80,6 +86,7 @@ pub(crate) fn parse(input: &[u8], scanned: &mut usize) -> Result<Option<Head>, R
         body,
         negotiation: fields.negotiation,
         scrape_timeout: fields.scrape_timeout,
+        authorization: fields.authorization.map(|value| Span::new(input, value)),
     }))
 }
 
@@ -190,9 +197,10 @@ fn number(text: &[u8], digits: usize) -> Option<u64> {
 }
 
 /// What the header fields say.
-struct Fields {
+struct Fields<'a> {
     negotiation: Negotiation,
     scrape_timeout: Option<Duration>,
+    authorization: Option<&'a [u8]>,
     close: bool,
     expect: bool,
     length: Option<u64>,
@@ -200,11 +208,12 @@ struct Fields {
     regular: bool,
 }
 
-impl Fields {
+impl<'a> Fields<'a> {
     const fn new() -> Self {
         Self {
             negotiation: Negotiation::new(),
             scrape_timeout: None,
+            authorization: None,
             close: false,
             expect: false,
             length: None,
@@ -214,7 +223,7 @@ impl Fields {
     }
 
     /// Folds in all fields up to the empty line, and gives the length of the block.
-    fn fold(&mut self, block: &[u8], crlf: bool) -> Result<usize, Refusal> {
+    fn fold(&mut self, block: &'a [u8], crlf: bool) -> Result<usize, Refusal> {
         let mut room = [httparse::EMPTY_HEADER; HEADERS];
         match httparse::parse_headers(block, &mut room) {
             Ok(httparse::Status::Complete((length, fields))) => {
@@ -236,7 +245,7 @@ impl Fields {
 
     /// Does what can be done with a block that is not well formed: a line without a colon ends it.
     #[cold]
-    fn fold_irregular(&mut self, block: &[u8]) -> Result<usize, Refusal> {
+    fn fold_irregular(&mut self, block: &'a [u8]) -> Result<usize, Refusal> {
         self.regular = false;
         let mut length = 0;
         let mut count = 0;
@@ -258,7 +267,7 @@ impl Fields {
         Ok(length)
     }
 
-    fn take(&mut self, name: &[u8], value: &[u8]) {
+    fn take(&mut self, name: &[u8], value: &'a [u8]) {
         let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
         match name.len() {
             6 if is(b"accept") => self.negotiation.accept(value),
@@ -267,6 +276,7 @@ impl Fields {
                 let mut options = value.split(|byte| *byte == b',');
                 self.close |= options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"));
             }
+            13 if is(b"authorization") => self.authorization = self.authorization.or(Some(value)),
             14 if is(b"content-length") => {
                 let length = number(value, 19);
                 self.regular &= length.is_some() && self.length.is_none();

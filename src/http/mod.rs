@@ -5,11 +5,11 @@ mod answer;
 mod body;
 pub(crate) mod connection;
 mod date;
+mod denial;
 mod error_page;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzz;
-#[allow(dead_code)]
 pub(crate) mod gate;
 #[cfg(feature = "gzip")]
 mod gzip;

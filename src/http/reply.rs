@@ -3,6 +3,7 @@
 use core::ops::Range;
 
 use super::answer::Answer;
+use super::denial::Denial;
 use super::error_page::{self, Refusal, digits, reason};
 use super::handler::{ALLOW, Response};
 use super::transport::{Observer, Transport};
@@ -21,6 +22,20 @@ pub(crate) struct Terms<'a> {
     pub(crate) close: bool,
     /// The client knows no chunks: a page of unknown length ends with the connection.
     pub(crate) http_1_0: bool,
+    /// Header fields that every response carries, each with its line end.
+    pub(crate) fields: &'a [u8],
+}
+
+impl Terms<'_> {
+    /// Bytes to keep free in the buffer for the head. Fields that would take more than their share of it are sent
+    /// ahead instead.
+    fn front(&self, buffer: &[u8]) -> usize {
+        if self.ahead(buffer) { FRONT } else { FRONT + self.fields.len() }
+    }
+
+    fn ahead(&self, buffer: &[u8]) -> bool {
+        self.fields.len() > buffer.len() / 8
+    }
 }
 
 /// What became of a response.
@@ -46,26 +61,41 @@ pub(crate) fn send(
         gzip: response.is_compressed(),
         vary: metrics,
         allow: matches!(answer, Answer::Options | Answer::NotAllowed),
+        extra: b"",
     };
-    let mut wire = Wire { transport, observer, terms, fields, begun: false, bytes: 0 };
+    let front = terms.front(buffer);
+    let mut wire = Wire::new(transport, observer, terms, fields, buffer);
     let result = if metrics {
         let page = {
             // The compressor goes back here: a client that asks again when it has the last byte must find one.
             let mut response = response;
-            response.encode(buffer, FRONT, BACK, &mut wire)
+            response.encode(buffer, front, BACK, &mut wire)
         };
         page.and_then(|(buffer, content)| {
             if content.flushed { wire.end(buffer, content.range) } else { wire.whole(buffer, content.range) }
         })
     } else {
-        let end = FRONT + response.short_body(&mut buffer[FRONT..]);
-        if response.is_head() {
-            let start = wire.put_head(buffer, FRONT, Framing::Length(end - FRONT));
-            wire.write(&buffer[start..FRONT])
-        } else {
-            wire.whole(buffer, FRONT..end)
-        }
+        let end = front + response.short_body(&mut buffer[front..]);
+        wire.short(buffer, front..end, response.is_head())
     };
+    Sent { bytes: wire.bytes, complete: result.is_ok() }
+}
+
+/// Sends what the gate says instead of an answer.
+pub(crate) fn deny(
+    denial: &Denial,
+    method: &[u8],
+    terms: &Terms<'_>,
+    buffer: &mut [u8],
+    transport: &mut dyn Transport,
+    observer: &dyn Observer,
+) -> Sent {
+    let fields = Fields { status: denial.status, media: TEXT, extra: denial.field, ..Fields::NONE };
+    let front = terms.front(buffer);
+    let end = front + denial.body.len();
+    buffer[front..end].copy_from_slice(denial.body);
+    let mut wire = Wire::new(transport, observer, terms, fields, buffer);
+    let result = wire.short(buffer, front..end, method == b"HEAD");
     Sent { bytes: wire.bytes, complete: result.is_ok() }
 }
 
@@ -77,13 +107,15 @@ pub(crate) fn refuse(
     transport: &mut dyn Transport,
     observer: &dyn Observer,
 ) -> Sent {
-    let media = Some("text/plain; charset=utf-8");
-    let fields = Fields { status: refusal.status, media, gzip: false, vary: false, allow: false };
-    let length = refusal.write(&mut buffer[FRONT..]);
-    let mut wire = Wire { transport, observer, terms, fields, begun: false, bytes: 0 };
-    let result = wire.whole(buffer, FRONT..FRONT + length);
+    let fields = Fields { status: refusal.status, media: TEXT, ..Fields::NONE };
+    let front = terms.front(buffer);
+    let length = refusal.write(&mut buffer[front..]);
+    let mut wire = Wire::new(transport, observer, terms, fields, buffer);
+    let result = wire.whole(buffer, front..front + length);
     Sent { bytes: wire.bytes, complete: result.is_ok() }
 }
+
+const TEXT: Option<&str> = Some("text/plain; charset=utf-8");
 
 /// The header fields that differ between responses.
 struct Fields {
@@ -92,6 +124,12 @@ struct Fields {
     gzip: bool,
     vary: bool,
     allow: bool,
+    /// One more, with its line end.
+    extra: &'static [u8],
+}
+
+impl Fields {
+    const NONE: Self = Self { status: 200, media: None, gzip: false, vary: false, allow: false, extra: b"" };
 }
 
 /// How the client finds the end of the body (RFC 9112 §6.3).
@@ -107,15 +145,43 @@ struct Wire<'a> {
     observer: &'a dyn Observer,
     terms: &'a Terms<'a>,
     fields: Fields,
+    /// The terms' fields do not fit in with the rest of the head.
+    ahead: bool,
     begun: bool,
     bytes: u64,
 }
 
-impl Wire<'_> {
+impl<'a> Wire<'a> {
+    fn new(
+        transport: &'a mut dyn Transport,
+        observer: &'a dyn Observer,
+        terms: &'a Terms<'a>,
+        fields: Fields,
+        buffer: &[u8],
+    ) -> Self {
+        let ahead = terms.ahead(buffer);
+        Self { transport, observer, terms, fields, ahead, begun: false, bytes: 0 }
+    }
+
+    /// Sends head and body at once, or the head alone.
+    fn short(&mut self, buffer: &mut [u8], body: Range<usize>, head_only: bool) -> Result<(), Stopped> {
+        if !head_only {
+            return self.whole(buffer, body);
+        }
+        let start = self.put_head(buffer, body.start, Framing::Length(body.len()))?;
+        self.write(&buffer[start..body.start])
+    }
+
     /// Sends head and body at once.
     fn whole(&mut self, buffer: &mut [u8], body: Range<usize>) -> Result<(), Stopped> {
-        let start = self.put_head(buffer, body.start, Framing::Length(body.len()));
+        let start = self.put_head(buffer, body.start, Framing::Length(body.len()))?;
         self.write(&buffer[start..body.end])
+    }
+
+    fn write_part(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.transport.write_part(bytes).map_err(|_| Stopped)?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
     }
 
     /// Sends the end of a page that has been begun.
@@ -142,10 +208,28 @@ impl Wire<'_> {
         Ok(())
     }
 
-    /// Sets the head before `end`, and gives its start.
-    fn put_head(&self, buffer: &mut [u8], end: usize, framing: Framing) -> usize {
+    /// Sets the head before `end`, and gives its start. What does not fit there is sent.
+    fn put_head(&mut self, buffer: &mut [u8], end: usize, framing: Framing) -> Result<usize, Stopped> {
+        let start = self.set_head(buffer, end, framing);
+        if self.ahead {
+            // The status line is set last, so it stands first; the fields go out right behind it.
+            let line =
+                buffer[start..end].iter().position(|byte| *byte == b'\n').map_or(end, |at| start + at + 1);
+            self.write_part(&buffer[start..line])?;
+            self.write_part(self.terms.fields)?;
+            return Ok(line);
+        }
+        Ok(start)
+    }
+
+    fn set_head(&self, buffer: &mut [u8], end: usize, framing: Framing) -> usize {
         let mut head = Backwards { buffer, at: end };
-        head.put(b"\r\n\r\n");
+        head.put(b"\r\n");
+        if !self.ahead {
+            head.put(self.terms.fields);
+        }
+        head.put(self.fields.extra);
+        head.put(b"\r\n");
         match framing {
             Framing::Length(length) => {
                 head.put_decimal(length);
@@ -197,11 +281,10 @@ impl Output for Wire<'_> {
         }
         if !self.begun {
             self.begun = true;
-            start = self.put_head(buffer, start, if chunked { Framing::Chunked } else { Framing::Close });
+            let framing = if chunked { Framing::Chunked } else { Framing::Close };
+            start = self.put_head(buffer, start, framing)?;
         }
-        self.transport.write_part(&buffer[start..end]).map_err(|_| Stopped)?;
-        self.bytes += (end - start) as u64;
-        Ok(())
+        self.write_part(&buffer[start..end])
     }
 
     fn expired(&self) -> bool {

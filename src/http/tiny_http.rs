@@ -66,7 +66,7 @@ pub fn respond(request: Request, handler: &MetricsHandler) -> io::Result<()> {
     let mut connection = Connection { writer: request.into_writer(), deadline: None, result: Ok(()) };
     connection.begin_response(scrape_timeout.map(usable));
     let mut date = Date::new();
-    let terms = Terms { date: date.at(connection.now_unix()), close, http_1_0: false };
+    let terms = Terms { date: date.at(connection.now_unix()), close, http_1_0: false, fields: &[] };
     let sent = reply::send(response, &terms, &mut [0; BUFFER], &mut connection, &Warnings);
     connection.result.and_then(|()| if sent.complete { connection.writer.flush() } else { Ok(()) })
 }

@@ -12,7 +12,7 @@ use super::door::{Door, Visitor};
 use super::metrics::{ACCEPTED, Books, Ending, ended};
 use super::slot::{Doing, Slot};
 use super::socket::set_timeouts;
-use crate::http::connection::{Buffers, serve};
+use crate::http::connection::{Buffers, Service, serve};
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::Limits;
 
@@ -70,7 +70,8 @@ fn attend(shared: &Shared, slot: &Slot, visitor: Visitor<'_>, buffers: &mut Buff
         // A collector's panic is caught where it runs; this is for what nobody thought of. The buffers hold bytes
         // only, so they are fit for the next connection whatever happened.
         let served = catch_unwind(AssertUnwindSafe(|| {
-            serve(&mut link, &shared.handler, &shared.books, buffers);
+            let service = Service { handler: &shared.handler, gate: None };
+            serve(&mut link, &service, &shared.books, buffers);
         }));
         match served {
             Ok(()) => link.end(),

@@ -90,7 +90,15 @@ impl Client {
     }
 
     fn talk(mut self, handler: &MetricsHandler, buffers: &mut Buffers, books: &Books) -> Self {
-        serve(&mut self, handler, books, buffers);
+        serve(&mut self, &Service { handler, gate: None }, books, buffers);
+        self
+    }
+
+    /// Past a gate with this verdict and these fields.
+    fn pass(mut self, gate: &dyn Gate, registry: &'static Registry, buffer: usize) -> Self {
+        let handler = MetricsHandler::new(registry);
+        let mut buffers = Buffers::new(&Limits { buffer, ..Limits::DEFAULT });
+        serve(&mut self, &Service { handler: &handler, gate: Some(gate) }, &Books::default(), &mut buffers);
         self
     }
 
@@ -767,6 +775,107 @@ fn the_longest_head_fits_its_margin() {
         let head = output.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
         // A size line of eight digits, and a length of twenty.
         assert!(head + 10 + 20 <= reply::FRONT, "{head}");
+    }
+}
+
+/// Gives the same verdict to everybody, and remembers what it was asked.
+struct Keeper {
+    verdict: Verdict,
+    fields: &'static [u8],
+    asked: std::sync::Mutex<Vec<Option<Vec<u8>>>>,
+}
+
+impl Keeper {
+    fn new(verdict: Verdict, fields: &'static [u8]) -> Self {
+        Self { verdict, fields, asked: std::sync::Mutex::default() }
+    }
+}
+
+impl Gate for Keeper {
+    fn admit(&self, authorization: Option<&[u8]>) -> Admission {
+        self.asked.lock().unwrap().push(authorization.map(<[u8]>::to_vec));
+        let fields = (!self.fields.is_empty()).then(|| self.fields.into());
+        Admission { verdict: self.verdict, fields }
+    }
+}
+
+#[test]
+fn a_gate_stands_before_every_path_and_method() {
+    for (verdict, status, rest) in [
+        (
+            Verdict::Unauthorized,
+            "401 Unauthorized",
+            "WWW-Authenticate: Basic realm=\"metrics\"\r\nX: y\r\n\r\nUnauthorized\n",
+        ),
+        (Verdict::TooMany, "429 Too Many Requests", "X: y\r\n\r\nToo Many Requests\n"),
+        (Verdict::Broken, "500 Internal Server Error", "X: y\r\n\r\nInternal Server Error\n"),
+        (
+            Verdict::Busy,
+            "503 Service Unavailable",
+            "Retry-After: 1\r\nX: y\r\n\r\n# HTTP 503 Service Unavailable: too many passwords wait to be verified; \
+             try again in a second\n",
+        ),
+    ] {
+        for request in ["GET /metrics", "GET /favicon.ico", "POST /x", "OPTIONS *", "get /"] {
+            let gate = Keeper::new(verdict, b"X: y\r\n");
+            let text = Client::new(format!("{request} HTTP/1.1\r\n\r\n")).pass(&gate, &SMALL, 4096).text();
+            assert!(text.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{text}");
+            assert!(text.contains("\r\nContent-Type: text/plain; charset=utf-8\r\n"), "{text}");
+            assert!(text.ends_with(rest), "{text}");
+        }
+        let gate = Keeper::new(verdict, b"");
+        let text = Client::new("HEAD / HTTP/1.1\r\n\r\n").pass(&gate, &SMALL, 4096).text();
+        let (_, body) = rest.split_once("\r\n\r\n").unwrap();
+        assert!(
+            text.contains(&format!("Content-Length: {}\r\n", body.len())) && text.ends_with("\r\n\r\n"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_gate_is_asked_with_the_first_authorization() {
+    let gate = Keeper::new(Verdict::Served, b"");
+    let input = "GET / HTTP/1.1\r\nAuthorization: Basic  YQ==\r\nauthorization: Basic b\r\n\r\n\
+        GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\nAUTHORIZATION:\r\nAuthorization: x\r\n\r\n";
+    let client = Client::new(input).pass(&gate, &SMALL, 4096);
+    assert_eq!(client.writes.len(), 3);
+    let expected = [Some(b"Basic  YQ==".to_vec()), None, Some(Vec::new())];
+    assert_eq!(*gate.asked.lock().unwrap(), expected);
+}
+
+#[test]
+fn fields_of_the_gate_stand_in_every_response_whatever_their_length() {
+    let short: &[u8] = b"X-Frame-Options: deny\r\n";
+    let long: &[u8] = [b"Content-Security-Policy: ", &[b'x'; 3000][..], b"\r\n"].concat().leak();
+    for fields in [short, long] {
+        for (registry, whole) in [(&SMALL, true), (&LARGE, false)] {
+            for request in
+                ["GET / HTTP/1.1", "GET / HTTP/1.0", "HEAD / HTTP/1.1", "GET /favicon.ico HTTP/1.1"]
+            {
+                for accept in ["", "Accept-Encoding: gzip\r\n"] {
+                    let input = format!("{request}\r\n{accept}\r\n");
+                    let gate = Keeper::new(Verdict::Served, fields);
+                    let with = Client::new(&input).pass(&gate, registry, 2048);
+                    let gate = Keeper::new(Verdict::Served, b"");
+                    let without = Client::new(&input).pass(&gate, registry, 2048);
+                    let field = with
+                        .output
+                        .windows(fields.len())
+                        .position(|part| part == fields)
+                        .expect("it stands there");
+                    let end = with.output.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+                    assert!(field < end && with.output[..field].ends_with(b"\r\n"), "{input}");
+                    assert!(with.output.starts_with(b"HTTP/1.1 "));
+                    if whole {
+                        let rest = [&with.output[..field], &with.output[field + fields.len()..]].concat();
+                        assert_eq!(rest.len(), without.output.len(), "{input}");
+                        let writes = if fields.len() < 256 { 1 } else { 3 };
+                        assert_eq!(with.writes.len(), writes, "{input}");
+                    }
+                }
+            }
+        }
     }
 }
 
