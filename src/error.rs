@@ -31,6 +31,22 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// A certificate, a key or a CA cannot be used.
+    #[cfg(feature = "tls")]
+    Tls {
+        /// The setting's name.
+        setting: &'static str,
+        /// What is wrong with it, with the file's name.
+        problem: Box<str>,
+    },
+    /// The web configuration file cannot be followed.
+    #[cfg(feature = "web-config")]
+    WebConfig {
+        /// The path as it was given.
+        path: Box<str>,
+        /// What is wrong with it, with lines and fields.
+        problem: Box<str>,
+    },
     /// The server's threads could not be created.
     Thread {
         /// The system's reason.
@@ -53,6 +69,10 @@ impl fmt::Display for Error {
                 write!(out, "cannot listen on {address}: {source}{}", hint(source))
             }
             Self::Setting { setting, problem } => write!(out, "{setting}: {problem}"),
+            #[cfg(feature = "tls")]
+            Self::Tls { setting, problem } => write!(out, "{setting}: {problem}"),
+            #[cfg(feature = "web-config")]
+            Self::WebConfig { path, problem } => write!(out, "{path}: {problem}"),
             Self::Thread { source } => write!(out, "cannot create the server's threads: {source}"),
             Self::Write { path, source } => write!(out, "cannot write {path}: {source}"),
         }
@@ -66,6 +86,10 @@ impl core::error::Error for Error {
                 Some(source)
             }
             Self::Address { .. } | Self::Setting { .. } => None,
+            #[cfg(feature = "tls")]
+            Self::Tls { .. } => None,
+            #[cfg(feature = "web-config")]
+            Self::WebConfig { .. } => None,
         }
     }
 }

@@ -86,6 +86,8 @@ mod textfile;
 mod timer;
 #[cfg(feature = "tls")]
 mod tls;
+#[cfg(feature = "tls")]
+mod watched;
 #[cfg(feature = "web-config")]
 mod web_config;
 mod words;
@@ -104,6 +106,8 @@ pub use histogram::{DEFAULT_BOUNDS, ExemplarHistogram, Histogram, HistogramRow};
 pub use info::Info;
 pub use metric::{Metric, Series, Value};
 pub use registry::Registry;
+#[cfg(feature = "tls")]
+pub use server::TlsVersion;
 #[cfg(feature = "http")]
 pub use server::{Listen, Server, ServerBuilder, start_http_server};
 pub use slots::{Claim, SlotCounter, SlotHistogram};

@@ -1,10 +1,12 @@
 //! What may stand before the answer to a request: a login, a limit, and header fields for every response. The web
 //! configuration file implements it; this floor only asks.
+#![cfg_attr(not(feature = "web-config"), allow(dead_code))]
 
+use core::fmt;
 use std::sync::Arc;
 
 /// Decides on each request before it is looked at, on every path and for every method.
-pub(crate) trait Gate: Send + Sync {
+pub(crate) trait Gate: fmt::Debug + Send + Sync {
     /// Decides on a request by the value of its first `Authorization` field. May block while a password is verified.
     fn admit(&self, authorization: Option<&[u8]>) -> Admission;
 }

@@ -22,6 +22,8 @@ pub(crate) const SMALLEST_BUFFER: usize = 2 * 1024;
 /// Bytes that are read and dropped after the last response, so that the client gets it rather than a reset.
 pub(crate) const LINGER: usize = 256 * 1024;
 
+/// From the start of a connection to the end of its TLS handshake.
+pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte of a request, or the start of the connection, to the end of its head.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the end of a request's head to the last byte of its response, and from there to the end of its body.
@@ -39,6 +41,7 @@ pub(crate) struct Limits {
     pub(crate) connections: usize,
     pub(crate) head: usize,
     pub(crate) buffer: usize,
+    pub(crate) handshake_timeout: Duration,
     pub(crate) head_timeout: Duration,
     pub(crate) response_timeout: Duration,
     pub(crate) idle_timeout: Duration,
@@ -50,6 +53,7 @@ impl Limits {
         connections: CONNECTIONS,
         head: HEAD,
         buffer: BUFFER,
+        handshake_timeout: HANDSHAKE_TIMEOUT,
         head_timeout: HEAD_TIMEOUT,
         response_timeout: RESPONSE_TIMEOUT,
         idle_timeout: IDLE_TIMEOUT,

@@ -10,6 +10,8 @@ use core::time::Duration;
 /// nothing. Between the heads of two requests there is always a [`Transport::begin_response`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// The rest of a TLS handshake, its first byte included.
+    Handshake,
     /// The first byte of another request.
     Idle,
     /// The rest of a request's head; on a fresh connection also its first byte.

@@ -1,12 +1,16 @@
 //! The settings of a server.
 
 use core::time::Duration;
+use std::boxed::Box;
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
 use super::listen::Listen;
+use super::lock::{Lock, Opened};
 use super::metrics::SERVER_METRICS;
 use super::start::{Plan, Server, start};
+#[cfg(feature = "tls")]
+use super::tls_settings::TlsSettings;
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::{CONNECTIONS, Limits, SMALLEST_BUFFER, SMALLEST_HEAD};
 use crate::{Error, Registry};
@@ -35,6 +39,9 @@ pub struct ServerBuilder {
     thread_stack: usize,
     server_metrics: bool,
     places: Vec<Listen>,
+    #[cfg(feature = "tls")]
+    pub(super) tls: TlsSettings,
+    lock: Option<Box<dyn Lock>>,
 }
 
 impl ServerBuilder {
@@ -45,6 +52,9 @@ impl ServerBuilder {
             thread_stack: DEFAULT_THREAD_STACK,
             server_metrics: true,
             places: Vec::new(),
+            #[cfg(feature = "tls")]
+            tls: TlsSettings::new(),
+            lock: None,
         }
     }
 
@@ -126,12 +136,40 @@ impl ServerBuilder {
         self
     }
 
+    /// Lets another part of the crate say who may come in.
+    #[cfg_attr(not(feature = "web-config"), allow(dead_code))]
+    pub(crate) fn lock(mut self, lock: impl Lock + 'static) -> Self {
+        self.lock = Some(Box::new(lock));
+        self
+    }
+
     /// Starts on this address besides those given with [`listen`](Self::listen); see [`start`](Self::start).
     ///
     /// # Errors
     /// See [`start`](Self::start).
     pub fn start_on(self, address: impl Into<Listen>) -> Result<(Server, JoinHandle<()>), Error> {
         self.listen(address).start()
+    }
+
+    fn open_lock(&self) -> Result<Opened, Error> {
+        #[cfg(feature = "tls")]
+        if !self.tls.is_empty() {
+            return match self.lock {
+                None => self.tls.open(),
+                Some(_) => Err(Error::Setting {
+                    setting: "certfile",
+                    problem: "say it in the web configuration file, or do without that file",
+                }),
+            };
+        }
+        self.lock.as_ref().map_or_else(|| Ok(Opened::default()), |lock| lock.open())
+    }
+
+    /// Time for a TLS handshake, 5 s unless set.
+    #[cfg(feature = "tls")]
+    pub const fn handshake_timeout(mut self, time: Duration) -> Self {
+        self.limits.handshake_timeout = time;
+        self
     }
 
     /// Starts the server: opens the sockets, then creates every thread. See
@@ -142,9 +180,11 @@ impl ServerBuilder {
     /// [`Error::Thread`] if the threads could not be created. Nothing stays behind.
     pub fn start(self) -> Result<(Server, JoinHandle<()>), Error> {
         self.check()?;
-        let Self { handler, limits, thread_stack, server_metrics, places } = self;
-        let handler = if server_metrics { handler.including(&SERVER_METRICS) } else { handler };
-        start(Plan { handler, limits, thread_stack, places })
+        let Opened { encryption, gate, metrics } = self.open_lock()?;
+        let Self { handler, limits, thread_stack, server_metrics, places, .. } = self;
+        let metrics = metrics.unwrap_or(&SERVER_METRICS);
+        let handler = if server_metrics { handler.including(metrics) } else { handler };
+        start(Plan { handler, limits, thread_stack, places, encryption, gate })
     }
 
     fn check(&self) -> Result<(), Error> {
@@ -169,6 +209,7 @@ impl ServerBuilder {
         ensure(limits.buffer <= 1 << 24, "buffer", "must be at most 16 MiB")?;
         ensure(self.thread_stack >= SMALLEST_STACK, "thread_stack", "must be at least 32 KiB")?;
         ensure(self.thread_stack <= 1 << 30, "thread_stack", "must be at most 1 GiB")?;
+        range("handshake_timeout", limits.handshake_timeout, instant)?;
         range("head_timeout", limits.head_timeout, instant)?;
         range("response_timeout", limits.response_timeout, instant)?;
         range("idle_timeout", limits.idle_timeout, instant)?;

@@ -77,6 +77,7 @@ impl<'a> Link<'a> {
 
     fn limit(&self, phase: Phase) -> Duration {
         match phase {
+            Phase::Handshake => self.limits.handshake_timeout,
             Phase::Idle => self.limits.idle_timeout,
             Phase::Head => self.limits.head_timeout,
             Phase::Body => self.limits.response_timeout,
@@ -205,6 +206,9 @@ impl Transport for Link<'_> {
         if self.phase != Some(phase) {
             self.phase = Some(phase);
             self.entered = coarse_ms();
+            if phase == Phase::Handshake {
+                self.respond_by = self.entered.saturating_add(millis(self.limits.handshake_timeout));
+            }
         }
         // A fresh connection and the rest of a large head have mostly come already.
         let ready = if phase == Phase::Idle {

@@ -8,13 +8,21 @@ mod clock;
 mod deadline;
 mod defer_accept;
 mod door;
+#[cfg(feature = "tls")]
+mod encryption;
+#[cfg(not(feature = "tls"))]
+#[path = "no_encryption.rs"]
+mod encryption;
 mod inherit;
 mod listen;
+mod lock;
 mod metrics;
 mod slot;
 mod socket;
 mod start;
 mod supervisor;
+#[cfg(feature = "tls")]
+mod tls_settings;
 mod worker;
 
 pub use builder::{DEFAULT_CONNECTIONS, DEFAULT_THREAD_STACK, ServerBuilder};
@@ -22,3 +30,5 @@ pub use inherit::listen_fds;
 pub use listen::Listen;
 pub use metrics::SERVER_METRICS;
 pub use start::{Server, start_http_server};
+#[cfg(feature = "tls")]
+pub use tls_settings::TlsVersion;

@@ -11,6 +11,7 @@ use std::vec::Vec;
 use super::builder::ServerBuilder;
 use super::clock::coarse_ms;
 use super::door::Door;
+use super::encryption::{Encryption, Memory};
 use super::listen::Listen;
 use super::metrics::{Books, watch};
 use super::slot::{Doing, Slot};
@@ -18,6 +19,7 @@ use super::socket::Listener;
 use super::supervisor;
 use super::worker::{self, Roll, Shared};
 use crate::http::connection::Buffers;
+use crate::http::gate::Gate;
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::Limits;
 use crate::{Error, Registry};
@@ -99,10 +101,12 @@ pub(super) struct Plan {
     pub(super) limits: Limits,
     pub(super) thread_stack: usize,
     pub(super) places: Vec<Listen>,
+    pub(super) encryption: Option<Encryption>,
+    pub(super) gate: Option<Arc<dyn Gate>>,
 }
 
 pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
-    let Plan { handler, limits, thread_stack, places } = plan;
+    let Plan { handler, limits, thread_stack, places, encryption, gate } = plan;
     handler.prepare();
     // The first look at the clock finds where the kernel keeps it, which may need a descriptor.
     coarse_ms();
@@ -120,6 +124,8 @@ pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
         slots,
         limits,
         handler,
+        encryption,
+        gate,
         books: Books::new(),
         taken: 0.into(),
         supervisor: OnceLock::new(),
@@ -139,12 +145,13 @@ fn start_threads(shared: &Arc<Shared>, stack: usize) -> Result<JoinHandle<()>, E
     let mut workers = Vec::with_capacity(shared.slots.len());
     for at in 0..shared.slots.len() {
         let mut buffers = Buffers::new(&shared.limits);
+        let mut memory = Memory::new(shared.encryption.as_ref());
         let shared_too = Arc::clone(shared);
         let spawned = spawn(
             "scrape-worker",
             Box::new(move || {
                 let _present = Present::sign(&shared_too, at);
-                worker::run(&shared_too, &shared_too.slots[at], &mut buffers);
+                worker::run(&shared_too, &shared_too.slots[at], &mut buffers, &mut memory);
             }),
         );
         match spawned {

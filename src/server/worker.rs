@@ -9,10 +9,12 @@ use std::thread::Thread;
 
 use super::deadline::Link;
 use super::door::{Door, Visitor};
+use super::encryption::{Encryption, Memory, serve};
 use super::metrics::{ACCEPTED, Books, Ending, ended};
 use super::slot::{Doing, Slot};
 use super::socket::set_timeouts;
-use crate::http::connection::{Buffers, Service, serve};
+use crate::http::connection::{Buffers, Service};
+use crate::http::gate::Gate;
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::Limits;
 
@@ -23,6 +25,8 @@ pub(super) struct Shared {
     pub(super) slots: Arc<[Slot]>,
     pub(super) limits: Limits,
     pub(super) handler: MetricsHandler,
+    pub(super) encryption: Option<Encryption>,
+    pub(super) gate: Option<Arc<dyn Gate>>,
     pub(super) books: Books,
     /// Workers that have a connection.
     pub(super) taken: AtomicUsize,
@@ -44,13 +48,13 @@ impl Shared {
 }
 
 /// Serves connections until the door closes.
-pub(super) fn run(shared: &Shared, slot: &Slot, buffers: &mut Buffers) {
+pub(super) fn run(shared: &Shared, slot: &Slot, buffers: &mut Buffers, memory: &mut Memory) {
     while let Some(visitor) = shared.door.next(&shared.slots) {
         ACCEPTED.inc();
         if shared.taken.fetch_add(1, SeqCst) + 1 == shared.slots.len() {
             shared.wake_supervisor();
         }
-        let ending = attend(shared, slot, visitor, buffers);
+        let ending = attend(shared, slot, visitor, buffers, memory);
         // In this order: when the supervisor sees that a connection is gone, its worker counts as free.
         shared.taken.fetch_sub(1, SeqCst);
         if slot.leave(Doing::Free) {
@@ -60,7 +64,13 @@ pub(super) fn run(shared: &Shared, slot: &Slot, buffers: &mut Buffers) {
     }
 }
 
-fn attend(shared: &Shared, slot: &Slot, visitor: Visitor<'_>, buffers: &mut Buffers) -> Ending {
+fn attend(
+    shared: &Shared,
+    slot: &Slot,
+    visitor: Visitor<'_>,
+    buffers: &mut Buffers,
+    memory: &mut Memory,
+) -> Ending {
     let Visitor { stream, inherits, loan } = visitor;
     if !inherits && set_timeouts(&stream, &shared.limits).is_err() {
         return Ending::Reset;
@@ -70,8 +80,8 @@ fn attend(shared: &Shared, slot: &Slot, visitor: Visitor<'_>, buffers: &mut Buff
         // A collector's panic is caught where it runs; this is for what nobody thought of. The buffers hold bytes
         // only, so they are fit for the next connection whatever happened.
         let served = catch_unwind(AssertUnwindSafe(|| {
-            let service = Service { handler: &shared.handler, gate: None };
-            serve(&mut link, &service, &shared.books, buffers);
+            let service = Service { handler: &shared.handler, gate: shared.gate.as_deref() };
+            serve(&mut link, shared.encryption.as_ref(), memory, &service, &shared.books, buffers);
         }));
         match served {
             Ok(()) => link.end(),

@@ -779,6 +779,7 @@ fn the_longest_head_fits_its_margin() {
 }
 
 /// Gives the same verdict to everybody, and remembers what it was asked.
+#[derive(Debug)]
 struct Keeper {
     verdict: Verdict,
     fields: &'static [u8],

@@ -1,0 +1,82 @@
+//! Certificates and keys named by the builder: read again when they change, and kept when what comes is broken.
+
+use std::sync::{Mutex, PoisonError};
+use std::vec::Vec;
+
+use super::context::{Context, Failed, Keeper, Loaded};
+use super::metrics::{NOT_AFTER, RELOAD_FAILURES, RELOADS};
+use super::problem::{Part, Problem};
+use super::settings::Settings;
+
+/// The context of a server that has its settings from the builder.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    settings: Settings,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    good: Loaded,
+    /// What came after it and could not be used.
+    bad: Option<Failed>,
+}
+
+impl Kept {
+    /// Reads everything for the first time.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub(crate) fn new(settings: Settings) -> Result<Self, Vec<Problem>> {
+        let good = Loaded::new(&settings).map_err(|failed| failed.problems)?;
+        let (mut useless, remarks): (Vec<_>, Vec<_>) = good
+            .remarks
+            .iter()
+            .cloned()
+            .partition(|remark| matches!(remark.part, Part::ClientCa | Part::ClientCaDirectory));
+        if !useless.is_empty() {
+            // Whoever names a CA wants it to vouch for somebody.
+            useless.truncate(1);
+            return Err(useless);
+        }
+        for remark in remarks {
+            log::warn!("{remark}");
+        }
+        NOT_AFTER.set(good.not_after as f64);
+        Ok(Self { settings, state: Mutex::new(State { good, bad: None }) })
+    }
+}
+
+impl Keeper for Kept {
+    fn context(&self) -> Option<Context> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let State { good, bad } = &mut *state;
+        let unchanged = match bad {
+            None => good.is_current(),
+            Some(bad) => bad.is_current(),
+        };
+        if !unchanged {
+            match Loaded::new(&self.settings) {
+                Ok(loaded) => {
+                    RELOADS.inc();
+                    NOT_AFTER.set(loaded.not_after as f64);
+                    log::info!("certificate and key have changed and are read again");
+                    loaded.remarks.iter().for_each(|remark| log::warn!("{remark}"));
+                    *good = loaded;
+                    *bad = None;
+                }
+                Err(failed) => {
+                    // A file that is missing is looked for at each handshake, and told once.
+                    if bad.as_ref().is_none_or(|bad| bad.problems != failed.problems) {
+                        RELOAD_FAILURES.inc();
+                        for problem in &failed.problems {
+                            log::error!("{problem}; the certificate and key from before are kept");
+                        }
+                    }
+                    *bad = Some(failed);
+                }
+            }
+        }
+        Some(good.context.clone())
+    }
+}

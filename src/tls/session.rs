@@ -1,0 +1,443 @@
+//! One TLS connection over another transport: the handshake, then plain bytes in and out.
+//!
+//! Records are read and written through memory that a thread has from its start, so what a connection takes from the
+//! heap is rustls's own state. A kept request costs one read and one write below.
+
+use core::fmt;
+use core::time::Duration;
+use std::boxed::Box;
+use std::vec;
+
+use rustls::server::UnbufferedServerConnection;
+use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
+
+use super::context::Keeper;
+use super::failure::Failure;
+use super::metrics::{HANDSHAKES, handshake_failed};
+use super::plain_http::{First, NOTICE, first_bytes};
+use super::x509::Certificate;
+use crate::http::limits::LINGER;
+use crate::http::transport::{Gone, Phase, Transport};
+
+/// Bytes of input that may wait to be understood. A handshake message must fit, so this also bounds the chain of
+/// certificates that a client may send; one record has 18 kB at most.
+const INPUT: usize = 32 * 1024;
+/// Bytes of text that one record takes (RFC 8446 §5.1).
+const RECORD: usize = 16 * 1024;
+/// A record of text with its header and its tag, or one message of a handshake.
+const OUTPUT: usize = RECORD + 256 + 5;
+/// Allocators hand out so much as pages of zeros that are not resident until they are used.
+const UNTOUCHED: usize = 132 * 1024;
+
+/// The alert `internal_error`, which is fatal, in a record of its own (RFC 8446 §6).
+const INTERNAL_ERROR: &[u8] = &[21, 3, 3, 0, 2, 2, 80];
+
+/// The memory of a TLS connection, allocated once per thread and used for one connection after another.
+pub(crate) struct Memory(Box<[u8]>);
+
+impl Memory {
+    pub(crate) fn new() -> Self {
+        const { assert!(2 * INPUT + OUTPUT <= UNTOUCHED) };
+        Self(vec![0; UNTOUCHED].into_boxed_slice())
+    }
+}
+
+/// A TLS connection.
+pub(crate) struct Session<'a> {
+    below: &'a mut dyn Transport,
+    connection: UnbufferedServerConnection,
+    /// Records that have come: `input[..received]`.
+    input: &'a mut [u8],
+    received: usize,
+    /// Text that has come and was not asked for yet. It cannot overflow: nothing is received while there is some, and
+    /// the text of records is shorter than they are.
+    text: &'a mut [u8],
+    pending: core::ops::Range<usize>,
+    output: &'a mut [u8],
+    /// Bytes of handshake messages and alerts that wait in the output.
+    queued: usize,
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Handshake,
+    Open,
+    /// The client has said that it sends no more.
+    Finished,
+    /// It cannot be used any more.
+    Broken,
+}
+
+/// What comes of looking at the records.
+enum Event {
+    /// More records are needed.
+    Blocked,
+    /// Some bytes of text were put where they were wanted.
+    Text(usize),
+    /// A record is in the output.
+    Encrypted(usize),
+    Finished,
+}
+
+impl<'a> Session<'a> {
+    /// Shakes hands, under the deadline that the transport sets for it. What fails is counted.
+    ///
+    /// # Errors
+    /// Why it failed. The client has been told, as far as it can be.
+    pub(crate) fn accept(
+        keeper: &dyn Keeper,
+        below: &'a mut dyn Transport,
+        memory: &'a mut Memory,
+    ) -> Result<Self, Failure> {
+        let result = Self::begin(keeper, below, memory)
+            .and_then(|mut session| session.shake_hands().map(|()| session));
+        match &result {
+            Ok(session) => session.note(),
+            Err(failure) => handshake_failed(*failure),
+        }
+        result
+    }
+
+    fn begin(
+        keeper: &dyn Keeper,
+        below: &'a mut dyn Transport,
+        memory: &'a mut Memory,
+    ) -> Result<Self, Failure> {
+        let (input, rest) = memory.0.split_at_mut(INPUT);
+        let (text, rest) = rest.split_at_mut(INPUT);
+        let output = &mut rest[..OUTPUT];
+        let received = receive_first(below, input)?;
+        let connection = keeper.context().and_then(|context| UnbufferedServerConnection::new(context.0).ok());
+        let Some(connection) = connection else {
+            let _ = below.write(INTERNAL_ERROR);
+            drain(below, input);
+            return Err(Failure::Configuration);
+        };
+        Ok(Self {
+            below,
+            connection,
+            input,
+            received,
+            text,
+            pending: 0..0,
+            output,
+            queued: 0,
+            state: State::Handshake,
+        })
+    }
+
+    /// The client may be known by name now.
+    fn note(&self) {
+        HANDSHAKES.inc();
+        if log::log_enabled!(log::Level::Debug) {
+            if let Some(leaf) = self.connection.peer_certificates().and_then(|chain| chain.first()) {
+                let names = Certificate::parse(leaf).map(|leaf| leaf.names()).unwrap_or_default();
+                log::debug!("a client identified itself with a certificate for {names:?}");
+            }
+        }
+    }
+
+    fn shake_hands(&mut self) -> Result<(), Failure> {
+        loop {
+            match self.advance(&mut [], None) {
+                Err(Stop::Failed(failure)) => return Err(failure),
+                Err(Stop::Gone(gone)) => return Err(of(gone)),
+                Ok(Event::Finished) => return Err(Failure::Closed),
+                Ok(Event::Blocked | Event::Text(_) | Event::Encrypted(_)) => {}
+            }
+            if !self.connection.is_handshaking() {
+                self.state = State::Open;
+                return Ok(());
+            }
+            if self.receive(Phase::Handshake).map_err(of)? == 0 {
+                return Err(Failure::Closed);
+            }
+        }
+    }
+
+    /// Receives records, however few bytes of them.
+    fn receive(&mut self, phase: Phase) -> Result<usize, Gone> {
+        let room = &mut self.input[self.received..];
+        if room.is_empty() {
+            // A message that fills everything and is not whole: rustls will never get it.
+            self.state = State::Broken;
+            return Err(Gone::Closed);
+        }
+        let length = self.below.read(room, phase)?;
+        self.received += length;
+        Ok(length)
+    }
+
+    /// Works through the records that have come, and sends what the protocol itself has to say.
+    ///
+    /// Text goes into `wanted` as far as it has room, the rest waits. With a `piece`, that is encrypted as soon as it
+    /// may be; an empty one is the farewell.
+    fn advance(&mut self, wanted: &mut [u8], piece: Option<Option<&[u8]>>) -> Result<Event, Stop> {
+        let mut delivered = 0;
+        let event = loop {
+            let UnbufferedStatus { mut discard, state } =
+                self.connection.process_tls_records(&mut self.input[..self.received]);
+            let mut failed = None;
+            let mut event = None;
+            match state {
+                Ok(ConnectionState::ReadTraffic(mut traffic)) => {
+                    while let Some(Ok(record)) = traffic.next_record() {
+                        discard += record.discard;
+                        let text = record.payload;
+                        let now = text.len().min(wanted.len() - delivered);
+                        wanted[delivered..delivered + now].copy_from_slice(&text[..now]);
+                        delivered += now;
+                        let later = &text[now..];
+                        let end = self.pending.end + later.len();
+                        match self.text.get_mut(self.pending.end..end) {
+                            Some(room) => room.copy_from_slice(later),
+                            None => failed = Some(Failure::ProtocolError),
+                        }
+                        self.pending.end = end.min(self.text.len());
+                    }
+                }
+                Ok(ConnectionState::EncodeTlsData(mut data)) => {
+                    match data.encode(&mut self.output[self.queued..]) {
+                        Ok(length) => self.queued += length,
+                        Err(EncodeError::InsufficientSize(_)) if self.queued > 0 => {
+                            self.below.write_part(&self.output[..self.queued]).map_err(Stop::Gone)?;
+                            self.queued = data.encode(self.output).unwrap_or(0);
+                        }
+                        Err(_) => failed = Some(Failure::Configuration),
+                    }
+                }
+                Ok(ConnectionState::TransmitTlsData(data)) => {
+                    data.done();
+                    let queued = core::mem::take(&mut self.queued);
+                    if queued > 0 {
+                        self.below.write(&self.output[..queued]).map_err(Stop::Gone)?;
+                    }
+                }
+                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => event = Some(Event::Finished),
+                Ok(ConnectionState::WriteTraffic(mut traffic)) => {
+                    event = Some(match piece {
+                        None => Event::Blocked,
+                        Some(piece) => {
+                            let encrypted = match piece {
+                                Some(piece) => traffic.encrypt(piece, self.output),
+                                None => traffic.queue_close_notify(self.output),
+                            };
+                            encrypted.map_or(Event::Blocked, Event::Encrypted)
+                        }
+                    });
+                }
+                Ok(_) => event = Some(Event::Blocked),
+                Err(error) => failed = Some(Failure::of(&error)),
+            }
+            if discard > 0 {
+                self.input.copy_within(discard..self.received, 0);
+                self.received -= discard;
+            }
+            if let Some(failure) = failed {
+                self.state = State::Broken;
+                self.send_alert();
+                return Err(Stop::Failed(failure));
+            }
+            if let Some(event) = event {
+                break event;
+            }
+        };
+        if matches!(event, Event::Finished) && self.state == State::Open {
+            self.state = State::Finished;
+        }
+        Ok(if delivered > 0 { Event::Text(delivered) } else { event })
+    }
+
+    /// Sends the alert that rustls has made ready after a fault.
+    fn send_alert(&mut self) {
+        for _ in 0..4 {
+            let status = self.connection.process_tls_records(&mut self.input[..self.received]);
+            let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else { break };
+            self.queued += data.encode(&mut self.output[self.queued..]).unwrap_or(0);
+        }
+        let queued = core::mem::take(&mut self.queued);
+        if queued > 0 && self.below.write(&self.output[..queued]).is_ok() {
+            drain(self.below, self.input);
+        }
+    }
+
+    /// Encrypts and sends.
+    fn send(&mut self, bytes: &[u8], more: bool) -> Result<(), Gone> {
+        let mut pieces = bytes.chunks(RECORD).peekable();
+        while let Some(piece) = pieces.next() {
+            let length = self.encrypt(Some(piece))?;
+            if more || pieces.peek().is_some() {
+                self.below.write_part(&self.output[..length])?;
+            } else {
+                self.below.write(&self.output[..length])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes a record of the text, or one that says that no more will come, and gives its length in the output.
+    fn encrypt(&mut self, piece: Option<&[u8]>) -> Result<usize, Gone> {
+        if self.state == State::Broken {
+            return Err(Gone::Closed);
+        }
+        loop {
+            // Records that came together with this request are kept for the next one.
+            match self.advance(&mut [], Some(piece)) {
+                Ok(Event::Encrypted(length)) => return Ok(length),
+                Ok(Event::Finished | Event::Text(_)) => {}
+                Ok(Event::Blocked) | Err(Stop::Failed(_)) => return Err(Gone::Closed),
+                Err(Stop::Gone(gone)) => return Err(gone),
+            }
+        }
+    }
+
+    fn take_pending(&mut self, into: &mut [u8]) -> usize {
+        let length = self.pending.len().min(into.len());
+        into[..length].copy_from_slice(&self.text[self.pending.start..][..length]);
+        self.pending.start += length;
+        if self.pending.is_empty() {
+            self.pending = 0..0;
+        }
+        length
+    }
+
+    /// Says that no more will come, unless that has been said or cannot be.
+    pub(crate) fn close(mut self) {
+        if matches!(self.state, State::Open | State::Finished) {
+            self.below.begin_response(None);
+            self.say_goodbye();
+        }
+    }
+
+    fn say_goodbye(&mut self) {
+        if let Ok(length) = self.encrypt(None) {
+            let _ = self.below.write(&self.output[..length]);
+        }
+        self.state = State::Broken;
+    }
+}
+
+impl Transport for Session<'_> {
+    fn read(&mut self, into: &mut [u8], phase: Phase) -> Result<usize, Gone> {
+        if phase == Phase::Linger && self.state == State::Broken {
+            // What comes now matters to nobody; it is only to have come.
+            return self.below.read(self.input, phase);
+        }
+        if !self.pending.is_empty() {
+            return Ok(self.take_pending(into));
+        }
+        // A request that has come in part is no idle connection any more.
+        let phase = if phase == Phase::Idle && self.received > 0 { Phase::Head } else { phase };
+        let mut looked = self.received == 0;
+        loop {
+            if self.state == State::Finished {
+                return Ok(0);
+            }
+            if self.state == State::Broken {
+                return Err(Gone::Closed);
+            }
+            // Without a word of farewell it is an end all the same: HTTP tells where messages end.
+            if looked && self.receive(phase)? == 0 {
+                self.state = State::Finished;
+                return Ok(0);
+            }
+            looked = true;
+            match self.advance(into, None) {
+                Ok(Event::Text(length)) => return Ok(length),
+                Ok(Event::Finished) => return Ok(0),
+                Ok(Event::Blocked | Event::Encrypted(_)) => {}
+                Err(Stop::Failed(_)) => return Err(Gone::Closed),
+                Err(Stop::Gone(gone)) => return Err(gone),
+            }
+        }
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.send(bytes, false)
+    }
+
+    fn write_part(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.send(bytes, true)
+    }
+
+    fn close_write(&mut self) {
+        self.say_goodbye();
+        self.below.close_write();
+    }
+
+    fn begin_response(&mut self, scrape: Option<Duration>) {
+        self.below.begin_response(scrape);
+    }
+
+    fn expired(&self) -> bool {
+        self.below.expired()
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.below.elapsed()
+    }
+
+    fn draining(&self) -> bool {
+        self.below.draining()
+    }
+
+    fn now_unix(&self) -> u64 {
+        self.below.now_unix()
+    }
+}
+
+impl fmt::Debug for Session<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Session").field("state", &self.state).finish_non_exhaustive()
+    }
+}
+
+/// Receives until it is certain that it is TLS that comes, and gives the number of bytes.
+fn receive_first(below: &mut dyn Transport, input: &mut [u8]) -> Result<usize, Failure> {
+    let mut received = 0;
+    loop {
+        match first_bytes(&input[..received]) {
+            First::Tls => return Ok(received),
+            First::Unknown => {}
+            First::Other => return Err(Failure::NotTls),
+            First::PlainHttp => {
+                let _ = below.write(NOTICE);
+                drain(below, input);
+                return Err(Failure::PlainHttp);
+            }
+        }
+        match below.read(&mut input[received..], Phase::Handshake).map_err(of)? {
+            0 if received == 0 => return Err(Failure::Closed),
+            0 => return Err(Failure::NotTls),
+            length => received += length,
+        }
+    }
+}
+
+/// Ends the conversation so that the last words arrive: closing while the client's bytes still come would reset the
+/// connection under them.
+#[cold]
+fn drain(below: &mut dyn Transport, input: &mut [u8]) {
+    below.close_write();
+    let mut dropped = 0;
+    while dropped < LINGER {
+        match below.read(input, Phase::Linger) {
+            Ok(0) | Err(_) => return,
+            Ok(length) => dropped += length,
+        }
+    }
+}
+
+/// Why looking at the records came to nothing.
+enum Stop {
+    Failed(Failure),
+    Gone(Gone),
+}
+
+fn of(gone: Gone) -> Failure {
+    match gone {
+        Gone::TimedOut => Failure::TimedOut,
+        Gone::Closed => Failure::Closed,
+    }
+}
