@@ -252,7 +252,8 @@ impl<'a> Session<'a> {
     /// Sends the alert that rustls has made ready after a fault.
     fn send_alert(&mut self) {
         for _ in 0..4 {
-            let status = self.connection.process_tls_records(&mut self.input[..self.received]);
+            // Without the input: what is wrong with it has been found, and finding it again is a fault of its own.
+            let status = self.connection.process_tls_records(&mut []);
             let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else { break };
             self.queued += data.encode(&mut self.output[self.queued..]).unwrap_or(0);
         }
