@@ -297,10 +297,12 @@ def raw(server, text):
 
 
 def altered(server, at):
-    """Changes one byte of the record after the handshake."""
+    """Changes one byte of the record with the second request."""
     incoming, outgoing, tls = server.by_hand()
     with server.plain() as sock:
         carry(tls, incoming, outgoing, sock, 65536, tls.do_handshake)
+        tls.write(GET)
+        receive(lambda n: carry(tls, incoming, outgoing, sock, 65536, lambda: tls.read(n)))
         tls.write(GET)
         record = bytearray(outgoing.read())
         record[int(at)] ^= 1
