@@ -143,7 +143,12 @@ impl<'a> Session<'a> {
             match self.advance(&mut [], None) {
                 Err(Stop::Failed(failure)) => return Err(failure),
                 Err(Stop::Gone(gone)) => return Err(of(gone)),
-                Ok(Event::Finished) => return Err(Failure::Closed),
+                Ok(Event::Finished) if self.connection.is_handshaking() => return Err(Failure::Closed),
+                // All in one piece: the end of the handshake, a request, and that it is the last.
+                Ok(Event::Finished) => {
+                    self.state = State::Finished;
+                    return Ok(());
+                }
                 Ok(Event::Blocked | Event::Text(_) | Event::Encrypted(_)) => {}
             }
             if !self.connection.is_handshaking() {
