@@ -139,15 +139,15 @@ def farewell(server):
     return " ".join(words)
 
 
-def carry(tls, incoming, outgoing, sock, pace, step):
-    """Carries records `pace` bytes at a time until the step succeeds."""
+def carry(tls, incoming, outgoing, sock, pace, step, flush=True):
+    """Carries records `pace` bytes at a time until the step succeeds; what it leaves to send may wait."""
     while True:
         try:
             result = step()
             wanting = False
         except ssl.SSLWantReadError:
             wanting = True
-        data = outgoing.read()
+        data = outgoing.read() if wanting or flush else b""
         for at in range(0, len(data), pace):
             sock.sendall(data[at:at + pace])
         if not wanting:
@@ -159,11 +159,12 @@ def carry(tls, incoming, outgoing, sock, pace, step):
             incoming.write_eof()
 
 
-def half_close(server):
-    """Asks, says that nothing more will come, and only then reads."""
+def half_close(server, *together):
+    """Asks, says that nothing more will come, and only then reads. With `together` the end of the handshake, the
+    request and the farewell leave in one piece, which TLS 1.3 allows."""
     incoming, outgoing, tls = server.by_hand()
     with server.plain() as sock:
-        carry(tls, incoming, outgoing, sock, 65536, tls.do_handshake)
+        carry(tls, incoming, outgoing, sock, 65536, tls.do_handshake, flush=not together)
         tls.write(GET)
         try:
             tls.unwrap()

@@ -90,9 +90,9 @@ fn a_client_certificate_opens_the_door() {
         let page = text(&curl(&[&base[..], &["--cert", good.cert(), "--key", good.key()]].concat()));
         assert!(page.contains("demo_requests_total"), "{page}");
         counters.expect("good", &[("handshakes", 1)]);
-        // 98 is curl's word for a client's certificate that is missing.
+        // 98 is curl's word for a client's certificate that is missing; 56, on a read, for any failure to receive.
         let (code, said) = failure(&curl(&base));
-        assert!(code == 98 && said.contains("certificate required"), "{code} {said}");
+        assert!([98, 56].contains(&code) && said.contains("certificate required"), "{code} {said}");
         counters.expect("none", &[("certificate_required", 1)]);
         let (code, said) = failure(&curl(&[&base[..], &["--cert", bad.cert(), "--key", bad.key()]].concat()));
         // With TLS 1.3 it learns of it on its first read, and shows the alert. In the handshake of 1.2 it takes the

@@ -85,6 +85,10 @@ fn the_farewell_is_answered() {
         assert_eq!(python.ask("end_of_tcp", &way, &[]), "200", "{version}");
         counters.expect(version, &[("handshakes", 3)]);
     }
+    for _ in 0..5 {
+        assert_eq!(python.ask("half_close", &way.speaking("1.3"), &["together"]), "200 farewell");
+        counters.expect("together", &[("handshakes", 1)]);
+    }
 }
 
 #[test]
