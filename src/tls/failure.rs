@@ -83,7 +83,9 @@ impl Failure {
                 | PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled
                 | PeerIncompatible::Tls13RequiredForQuic
-                | PeerIncompatible::ServerDoesNotSupportTls12Or13,
+                | PeerIncompatible::ServerDoesNotSupportTls12Or13
+                // It came with TLS 1.2: those without it speak an older one.
+                | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
             ) => Self::ProtocolVersion,
             Error::PeerIncompatible(PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon) => {
                 Self::BadCertificate
