@@ -13,6 +13,7 @@ use super::handler::{MetricsHandler, Request, usable};
 use super::head::{self, Head};
 use super::limits::{LINGER, Limits};
 use super::reply::{self, Terms};
+use super::route::Routes;
 use super::transport::{Answered, Gone, Observer, Phase, Transport};
 
 /// The memory of a connection, allocated once per thread at start and used for one connection after another.
@@ -62,12 +63,14 @@ impl Memory {
 pub(crate) fn serve(
     transport: &mut dyn Transport,
     handler: &MetricsHandler,
+    routes: Option<&dyn Routes>,
     observer: &dyn Observer,
     buffers: &mut Buffers,
 ) {
     let mut conversation = Conversation {
         transport,
         handler,
+        routes,
         observer,
         buffers,
         start: 0,
@@ -106,6 +109,8 @@ enum NoHead {
 struct Conversation<'a> {
     transport: &'a mut dyn Transport,
     handler: &'a MetricsHandler,
+    /// What there is besides metrics.
+    routes: Option<&'a dyn Routes>,
     observer: &'a dyn Observer,
     buffers: &'a mut Buffers,
     /// The input that has been read and not used.
@@ -184,15 +189,25 @@ impl Conversation<'_> {
         self.fresh = false;
         let scrape: Option<Duration> = head.scrape_timeout.map(usable);
         self.transport.begin_response(scrape);
-        let close = !head.reusable || self.transport.draining();
         let (input, output) = self.buffers.memory.both();
         let input = &input[self.start..self.end];
-        let request = Request::new(head.method(input), head.target(input)).with_negotiation(head.negotiation);
-        let response = self.handler.answer(&request);
-        let (status, scrape) = (response.status(), response.is_scrape());
+        let (method, target) = (head.method(input), head.target(input));
+        let document = self.routes.and_then(|routes| routes.route(method, target).document());
+        let last = document.as_ref().is_some_and(|document| document.close);
+        let close = last || !head.reusable || self.transport.draining();
         let terms =
             Terms { date: self.buffers.date.at(self.transport.now_unix()), close, http_1_0: head.http_1_0 };
-        let sent = reply::send(response, &terms, output, self.transport, self.observer);
+        let (status, scrape, sent) = if let Some(document) = document {
+            let is_head = method == b"HEAD";
+            let sent =
+                reply::send_document(&document, is_head, &terms, output, self.transport, self.observer);
+            (document.status, false, sent)
+        } else {
+            let request = Request::new(method, target).with_negotiation(head.negotiation);
+            let response = self.handler.answer(&request);
+            let (status, scrape) = (response.status(), response.is_scrape());
+            (status, scrape, reply::send(response, &terms, output, self.transport, self.observer))
+        };
         self.report(status, scrape, sent);
         self.start += head.length;
         if !sent.complete {

@@ -5,6 +5,7 @@ use core::ops::Range;
 use super::answer::Answer;
 use super::error_page::{self, Refusal, digits, reason};
 use super::handler::{ALLOW, Response};
+use super::route::{Document, LONGEST_LOCATION, TEXT};
 use super::transport::{Observer, Transport};
 use crate::text::{Output, Stopped};
 
@@ -45,7 +46,8 @@ pub(crate) fn send(
         media: if metrics { Some(response.content_type()) } else { None },
         gzip: response.is_compressed(),
         vary: metrics,
-        allow: matches!(answer, Answer::Options | Answer::NotAllowed),
+        allow: matches!(answer, Answer::Options | Answer::NotAllowed).then_some(ALLOW),
+        location: None,
     };
     let mut wire = Wire { transport, observer, terms, fields, begun: false, bytes: 0 };
     let result = if metrics {
@@ -77,21 +79,57 @@ pub(crate) fn refuse(
     transport: &mut dyn Transport,
     observer: &dyn Observer,
 ) -> Sent {
-    let media = Some("text/plain; charset=utf-8");
-    let fields = Fields { status: refusal.status, media, gzip: false, vary: false, allow: false };
+    let fields = Fields { media: Some(TEXT), ..Fields::bare(refusal.status) };
     let length = refusal.write(&mut buffer[FRONT..]);
     let mut wire = Wire { transport, observer, terms, fields, begun: false, bytes: 0 };
     let result = wire.whole(buffer, FRONT..FRONT + length);
     Sent { bytes: wire.bytes, complete: result.is_ok() }
 }
 
+/// Bytes that a document's own fields take: `Location` and `Allow`.
+const DOCUMENT: usize = LONGEST_LOCATION + 80;
+
+/// Sends a document, without its body if the request was HEAD. What fits the buffer leaves in one piece with the
+/// head; the rest of a longer body is sent from where it lies.
+pub(crate) fn send_document(
+    document: &Document<'_>,
+    is_head: bool,
+    terms: &Terms<'_>,
+    buffer: &mut [u8],
+    transport: &mut dyn Transport,
+    observer: &dyn Observer,
+) -> Sent {
+    let fields = Fields {
+        media: Some(document.media).filter(|media| !media.is_empty()),
+        allow: document.allow,
+        location: document.location.filter(|location| location.len() <= LONGEST_LOCATION),
+        ..Fields::bare(document.status)
+    };
+    let body = if is_head { &[] } else { &document.body[..] };
+    let front = FRONT + fields.location.map_or(0, str::len) + fields.allow.map_or(0, str::len) + 16;
+    let (first, rest) = body.split_at(body.len().min(buffer.len() - front));
+    let end = front + first.len();
+    buffer[front..end].copy_from_slice(first);
+    let mut wire = Wire { transport, observer, terms, fields, begun: false, bytes: 0 };
+    let start = wire.put_head(buffer, front, Framing::Length(document.body.len()));
+    let result = wire.pieces(&buffer[start..end], rest, buffer.len());
+    Sent { bytes: wire.bytes, complete: result.is_ok() }
+}
+
 /// The header fields that differ between responses.
-struct Fields {
+struct Fields<'a> {
     status: u16,
     media: Option<&'static str>,
     gzip: bool,
     vary: bool,
-    allow: bool,
+    allow: Option<&'static str>,
+    location: Option<&'a str>,
+}
+
+impl Fields<'_> {
+    const fn bare(status: u16) -> Self {
+        Self { status, media: None, gzip: false, vary: false, allow: None, location: None }
+    }
 }
 
 /// How the client finds the end of the body (RFC 9112 §6.3).
@@ -106,7 +144,7 @@ struct Wire<'a> {
     transport: &'a mut dyn Transport,
     observer: &'a dyn Observer,
     terms: &'a Terms<'a>,
-    fields: Fields,
+    fields: Fields<'a>,
     begun: bool,
     bytes: u64,
 }
@@ -133,6 +171,21 @@ impl Wire<'_> {
         self.write(&buffer[start..end])
     }
 
+    /// Sends the first piece, then the rest in pieces of this size.
+    fn pieces<'b>(&mut self, mut piece: &'b [u8], mut rest: &'b [u8], size: usize) -> Result<(), Stopped> {
+        while !rest.is_empty() {
+            self.write_part(piece)?;
+            (piece, rest) = rest.split_at(rest.len().min(size));
+        }
+        self.write(piece)
+    }
+
+    fn write_part(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.transport.write_part(bytes).map_err(|_| Stopped)?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
+    }
+
     fn write(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
         if bytes.is_empty() {
             return Ok(());
@@ -157,9 +210,13 @@ impl Wire<'_> {
         if self.terms.close {
             head.put(b"\r\nConnection: close");
         }
-        if self.fields.allow {
-            head.put(ALLOW.as_bytes());
+        if let Some(allow) = self.fields.allow {
+            head.put(allow.as_bytes());
             head.put(b"\r\nAllow: ");
+        }
+        if let Some(location) = self.fields.location {
+            head.put(location.as_bytes());
+            head.put(b"\r\nLocation: ");
         }
         if self.fields.vary {
             // One address has many representations: a cache must not give one client the form of another.
@@ -199,9 +256,7 @@ impl Output for Wire<'_> {
             self.begun = true;
             start = self.put_head(buffer, start, if chunked { Framing::Chunked } else { Framing::Close });
         }
-        self.transport.write_part(&buffer[start..end]).map_err(|_| Stopped)?;
-        self.bytes += (end - start) as u64;
-        Ok(())
+        self.write_part(&buffer[start..end])
     }
 
     fn expired(&self) -> bool {
@@ -253,3 +308,4 @@ impl Backwards<'_> {
 }
 
 const _: () = assert!(super::limits::SMALLEST_BUFFER >= FRONT + error_page::LONGEST);
+const _: () = assert!(super::limits::SMALLEST_BUFFER >= FRONT + DOCUMENT);

@@ -1,6 +1,7 @@
 //! The settings of a server.
 
 use core::time::Duration;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
@@ -9,6 +10,7 @@ use super::metrics::SERVER_METRICS;
 use super::start::{Plan, Server, start};
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::{CONNECTIONS, Limits, SMALLEST_BUFFER, SMALLEST_HEAD};
+use crate::http::route::Routes;
 use crate::{Error, Registry};
 
 /// Connections that a server serves at once unless told otherwise.
@@ -31,6 +33,7 @@ const LONGEST_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 #[must_use = "call start"]
 pub struct ServerBuilder {
     handler: MetricsHandler,
+    routes: Option<Arc<dyn Routes>>,
     limits: Limits,
     thread_stack: usize,
     server_metrics: bool,
@@ -41,6 +44,7 @@ impl ServerBuilder {
     pub(super) const fn new(registry: &'static Registry) -> Self {
         Self {
             handler: MetricsHandler::new(registry),
+            routes: None,
             limits: Limits::DEFAULT,
             thread_stack: DEFAULT_THREAD_STACK,
             server_metrics: true,
@@ -126,6 +130,13 @@ impl ServerBuilder {
         self
     }
 
+    /// What is served besides metrics; every path is the metrics path unless set.
+    #[cfg_attr(not(feature = "exporter"), allow(dead_code))]
+    pub(crate) fn routes(mut self, routes: Arc<dyn Routes>) -> Self {
+        self.routes = Some(routes);
+        self
+    }
+
     /// Starts on this address besides those given with [`listen`](Self::listen); see [`start`](Self::start).
     ///
     /// # Errors
@@ -142,9 +153,9 @@ impl ServerBuilder {
     /// [`Error::Thread`] if the threads could not be created. Nothing stays behind.
     pub fn start(self) -> Result<(Server, JoinHandle<()>), Error> {
         self.check()?;
-        let Self { handler, limits, thread_stack, server_metrics, places } = self;
+        let Self { handler, routes, limits, thread_stack, server_metrics, places } = self;
         let handler = if server_metrics { handler.including(&SERVER_METRICS) } else { handler };
-        start(Plan { handler, limits, thread_stack, places })
+        start(Plan { handler, routes, limits, thread_stack, places })
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -20,6 +20,7 @@ use super::worker::{self, Roll, Shared};
 use crate::http::connection::Buffers;
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::Limits;
+use crate::http::route::Routes;
 use crate::{Error, Registry};
 
 /// For all threads to start. They have nothing to wait for; a machine that needs longer is not serving anybody.
@@ -96,13 +97,14 @@ impl Drop for Server {
 /// What a builder has gathered.
 pub(super) struct Plan {
     pub(super) handler: MetricsHandler,
+    pub(super) routes: Option<Arc<dyn Routes>>,
     pub(super) limits: Limits,
     pub(super) thread_stack: usize,
     pub(super) places: Vec<Listen>,
 }
 
 pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
-    let Plan { handler, limits, thread_stack, places } = plan;
+    let Plan { handler, routes, limits, thread_stack, places } = plan;
     handler.prepare();
     // The first look at the clock finds where the kernel keeps it, which may need a descriptor.
     coarse_ms();
@@ -120,6 +122,7 @@ pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
         slots,
         limits,
         handler,
+        routes,
         books: Books::new(),
         taken: 0.into(),
         supervisor: OnceLock::new(),

@@ -15,6 +15,7 @@ use super::socket::set_timeouts;
 use crate::http::connection::{Buffers, serve};
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::Limits;
+use crate::http::route::Routes;
 
 /// What the threads of one server share.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(super) struct Shared {
     pub(super) slots: Arc<[Slot]>,
     pub(super) limits: Limits,
     pub(super) handler: MetricsHandler,
+    pub(super) routes: Option<Arc<dyn Routes>>,
     pub(super) books: Books,
     /// Workers that have a connection.
     pub(super) taken: AtomicUsize,
@@ -70,7 +72,7 @@ fn attend(shared: &Shared, slot: &Slot, visitor: Visitor<'_>, buffers: &mut Buff
         // A collector's panic is caught where it runs; this is for what nobody thought of. The buffers hold bytes
         // only, so they are fit for the next connection whatever happened.
         let served = catch_unwind(AssertUnwindSafe(|| {
-            serve(&mut link, &shared.handler, &shared.books, buffers);
+            serve(&mut link, &shared.handler, shared.routes.as_deref(), &shared.books, buffers);
         }));
         match served {
             Ok(()) => link.end(),
