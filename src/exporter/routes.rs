@@ -196,7 +196,7 @@ fn below(prefix: &str, name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::AtomicUsize;
+    use core::sync::atomic::AtomicUsize;
 
     use super::*;
 

@@ -103,15 +103,7 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
             Given::Value(flag, value) if *flag == ROUTE_PREFIX => {
                 prefix = Some(with(flag, text(flag, value)?, Prefix::of_path)?);
             }
-            Given::Value(flag, value) if *flag == CONFIG_FILE => {
-                #[cfg(not(feature = "web-config"))]
-                return Err(Usage(format!("--{}={}: {BUILT_WITHOUT}", flag.long, unquoted(&value))));
-                #[cfg(feature = "web-config")]
-                {
-                    let _ = flag;
-                    config_file = Some(PathBuf::from(value));
-                }
-            }
+            Given::Value(flag, value) if *flag == CONFIG_FILE => config_file = Some(file(flag, value)?),
             Given::Switch(flag, on) if *flag == ENABLE_LIFECYCLE => lifecycle = on,
             Given::Question(flag) => return Ok(answer(flag, Topic::Program)),
             Given::Value(flag, _) | Given::Switch(flag, _) => {
@@ -130,6 +122,17 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
     // The path of the external URL is only the default.
     let prefix = prefix.or(external).unwrap_or_default();
     Ok(Command::Serve(Options { listen, config_file, prefix, lifecycle, log_level }))
+}
+
+#[cfg(feature = "web-config")]
+#[allow(clippy::unnecessary_wraps, reason = "without the feature there is no such file")]
+fn file(_: &Flag, value: OsString) -> Result<PathBuf, Usage> {
+    Ok(PathBuf::from(value))
+}
+
+#[cfg(not(feature = "web-config"))]
+fn file(flag: &Flag, value: OsString) -> Result<PathBuf, Usage> {
+    Err(Usage(format!("--{}={}: {BUILT_WITHOUT}", flag.long, unquoted(value))))
 }
 
 /// `help`, perhaps with the name of a command.
