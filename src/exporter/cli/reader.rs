@@ -10,7 +10,7 @@ use lexopt::{Arg, Parser};
 
 use super::flags::{Flag, Groups, Kind, all};
 use super::nearest::nearest;
-use super::{Usage, shown};
+use super::{Usage, shown, unquoted};
 
 /// The arguments that are left.
 pub(super) struct Reader {
@@ -36,7 +36,7 @@ impl Reader {
 
     pub(super) fn next(&mut self) -> Result<Option<Given>, Usage> {
         let groups = self.groups;
-        let Some(argument) = self.parser.next().map_err(|error| Usage(one_line(&error)))? else {
+        let Some(argument) = self.parser.next().map_err(|error| Usage(unquoted(format!("{error}"))))? else {
             return Ok(None);
         };
         let is_long = matches!(argument, Arg::Long(_));
@@ -111,9 +111,5 @@ fn unknown(groups: Groups, dashes: &str, name: &str) -> Usage {
         Some(long) => format!(" (did you mean --{no}{long}?)"),
         None => String::new(),
     };
-    Usage(format!("unknown flag {dashes}{}{hint}", name.escape_debug()))
-}
-
-fn one_line(error: &lexopt::Error) -> String {
-    format!("{}", format!("{error}").escape_debug())
+    Usage(format!("unknown flag {dashes}{}{hint}", unquoted(name)))
 }

@@ -240,8 +240,10 @@ fn a_message_is_one_line_whatever_was_typed() {
         let error = parse([OsString::from_vec(bytes.into())]).unwrap_err().0;
         assert!(!error.contains(char::is_control), "{error:?}");
     }
-    for argument in ["x".repeat(1 << 20), format!("--log.level={}", "x".repeat(1 << 20))] {
-        assert!(parse([OsString::from(argument)]).unwrap_err().0.len() < 500);
+    let long = "x".repeat(1 << 20);
+    for begin in ["", "-", "--", "--no-", "--log.level=", "--web.external-url=", "--help=", "@"] {
+        let error = parse([OsString::from(format!("{begin}{long}"))]).unwrap_err().0;
+        assert!(error.len() < 500, "{begin}");
     }
 }
 
