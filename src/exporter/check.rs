@@ -1,25 +1,14 @@
 //! The command `check web-config`: says of each file whether the program would start with it.
 
+use std::format;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::string::String;
-use std::{format, vec};
 
 use super::cli::{Usage, shown, unquoted};
-
-/// What was found out about a file; a web configuration without errors can be served with.
-#[derive(Debug, Default)]
-pub(super) struct Report {
-    pub(super) warnings: vec::Vec<String>,
-    pub(super) errors: vec::Vec<String>,
-}
-
-/// The seam to the web configuration: the only place that asks it about a file.
-fn report(_path: &Path) -> Report {
-    Report { errors: vec![String::from("web configuration files cannot be read yet")], ..Report::default() }
-}
+use crate::web_config::{Report, check};
 
 /// Checks all files, after it has made sure that all of them are there.
 pub(super) fn run(files: &[PathBuf]) -> Result<ExitCode, Usage> {
@@ -28,8 +17,8 @@ pub(super) fn run(files: &[PathBuf]) -> Result<ExitCode, Usage> {
     }
     let mut failed = false;
     for file in files {
-        let report = report(file);
-        failed |= !report.errors.is_empty();
+        let report = check(file);
+        failed |= !report.faults.is_empty();
         let _ = io::stderr().write_all(verdict(file, &report).as_bytes());
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
@@ -54,7 +43,7 @@ fn verdict(file: &Path, report: &Report) -> String {
     for warning in &report.warnings {
         text += &format!("{name} WARNING: {warning}\n");
     }
-    match report.errors.split_first() {
+    match report.faults.split_first() {
         None => text += &format!("{name} SUCCESS\n"),
         Some((first, others)) => {
             text += &format!("{name} FAILED: {first}\n");
@@ -69,16 +58,20 @@ fn verdict(file: &Path, report: &Report) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::web_config::Fault;
 
     #[test]
     fn verdicts() {
         let mut report = Report::default();
         let path = Path::new("a\nb.yml");
         assert_eq!(verdict(path, &report), "a\\nb.yml SUCCESS\n");
-        report.warnings.push(String::from("w"));
-        assert_eq!(verdict(path, &report), "a\\nb.yml WARNING: w\na\\nb.yml SUCCESS\n");
-        report.errors = vec![String::from("one"), String::from("two")];
-        assert_eq!(verdict(path, &report), "a\\nb.yml WARNING: w\na\\nb.yml FAILED: one\n  two\n");
+        report.warnings.push(Fault::new(2, "f", "w"));
+        assert_eq!(verdict(path, &report), "a\\nb.yml WARNING: line 2: f: w\na\\nb.yml SUCCESS\n");
+        report.faults = [Fault::of_file("one"), Fault::new(7, "x", "two")].into();
+        assert_eq!(
+            verdict(path, &report),
+            "a\\nb.yml WARNING: line 2: f: w\na\\nb.yml FAILED: one\n  line 7: x: two\n"
+        );
     }
 
     #[test]

@@ -10,13 +10,12 @@ mod prefix;
 mod reload;
 mod routes;
 mod signal;
-mod web;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
 use std::string::{String, ToString};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::{env, format};
 
 use crate::process::PROCESS;
@@ -25,7 +24,6 @@ use cli::{Command, Options, Usage};
 use reload::Reload;
 use routes::{Lifecycle, Paths};
 use signal::{Signal, Signals};
-use web::Web;
 
 /// Which program this is.
 pub static BUILD_INFO: Info<4> = Info::new(
@@ -80,13 +78,13 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
         Ok(taken) => taken,
         Err(error) => return Ok(give_up(&format!("cannot take over signals: {error}"))),
     };
-    // Before anything listens: a program with a bad configuration was never there.
-    let web = match Web::open(options.config_file.as_deref()) {
-        Ok(web) => web,
-        Err(error) => return Ok(give_up(&error)),
-    };
-    let mut builder = web.guard(Server::builder(&METRICS));
-    let reload = Arc::new(Reload::new(move || web.reload()));
+    let running = Arc::<OnceLock<Server>>::default();
+    let reload = Arc::new(reload_of(&running));
+    let mut builder = Server::builder(&METRICS);
+    #[cfg(feature = "web-config")]
+    if let Some(file) = &options.config_file {
+        builder = builder.web_config_file(file);
+    }
     let lifecycle = options
         .lifecycle
         .then(|| Lifecycle::new(Arc::clone(&reload), move || stop().map_err(|error| error.to_string())));
@@ -99,10 +97,12 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
         Err(error @ (Error::Address { .. } | Error::Setting { .. })) => return Err(Usage(error.to_string())),
         Err(error) => return Ok(give_up(&error.to_string())),
     };
+    let server = running.get_or_init(|| server);
     log::info!("scrapeport {VERSION} is ready");
     for address in server.addresses() {
         log::info!("listening on {address}");
     }
+    log::info!("TLS is {}", if server.encrypts() { "enabled" } else { "disabled" });
     if !options.prefix.is_root() {
         log::info!("everything is below {}", options.prefix.path());
     }
@@ -115,6 +115,15 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     let finished = thread.join();
     log::info!("stopped");
     Ok(if finished.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The server has its routes before it exists, and one of them asks it to reload.
+fn reload_of(running: &Arc<OnceLock<Server>>) -> Reload {
+    let running = Arc::downgrade(running);
+    Reload::new(move || match running.upgrade().as_deref().and_then(OnceLock::get) {
+        Some(server) => server.reload().map_err(|error| error.to_string()),
+        None => Err(String::from("the server has not started yet")),
+    })
 }
 
 /// Does what signals ask for until one says stop.

@@ -166,14 +166,14 @@ impl ServerBuilder {
         #[cfg(feature = "tls")]
         if !self.tls.is_empty() {
             return match self.lock {
-                None => self.tls.open(),
+                None => self.tls.open(self.limits.connections),
                 Some(_) => Err(Error::Setting {
                     setting: "certfile",
                     problem: "say it in the web configuration file, or do without that file",
                 }),
             };
         }
-        self.lock.as_ref().map_or_else(|| Ok(Opened::default()), |lock| lock.open())
+        self.lock.as_ref().map_or_else(|| Ok(Opened::default()), |lock| lock.open(self.limits.connections))
     }
 
     /// Time for a TLS handshake, 5 s unless set.

@@ -62,6 +62,11 @@ struct Address {
 }
 
 impl Server {
+    /// Whether it speaks TLS.
+    pub(crate) fn encrypts(&self) -> bool {
+        self.shared.encryption.is_some()
+    }
+
     /// A server of this registry, to be configured.
     pub fn builder(registry: &'static Registry) -> ServerBuilder {
         ServerBuilder::new(registry)

@@ -3,7 +3,6 @@
 mod expand;
 mod flags;
 mod help;
-mod nearest;
 mod reader;
 #[cfg(feature = "web-config")]
 mod tools;
@@ -17,12 +16,12 @@ use std::vec::Vec;
 use log::LevelFilter;
 
 use super::prefix::Prefix;
+use crate::nearest::nearest;
 use flags::{
     CONFIG_FILE, DEFAULT_ADDRESS, ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN, LOG_LEVEL,
     ROUTE_PREFIX, SERVE,
 };
 pub(crate) use help::{Topic, help};
-use nearest::nearest;
 use reader::{Given, Reader};
 
 /// What the command line asks for.

@@ -9,8 +9,8 @@ use std::vec::Vec;
 use lexopt::{Arg, Parser};
 
 use super::flags::{Flag, Groups, Kind, all};
-use super::nearest::nearest;
 use super::{Usage, shown, unquoted};
+use crate::nearest::nearest;
 
 /// The arguments that are left.
 pub(super) struct Reader {

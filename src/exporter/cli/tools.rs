@@ -8,10 +8,10 @@ use std::vec::Vec;
 
 use super::flags::{self, COST, USER};
 use super::help::Topic;
-use super::nearest::nearest;
 use super::reader::{Given, Reader};
 use super::{Command, Usage, answer, filled, shown, unquoted};
 use crate::exporter::hash_password::HashPassword;
+use crate::nearest::nearest;
 
 /// The cost of a hash unless told otherwise, as htpasswd and the Go exporters' manuals have it.
 const DEFAULT_COST: u32 = 10;
@@ -26,7 +26,7 @@ pub(super) fn check(arguments: Vec<OsString>) -> Result<Command, Usage> {
             Given::Question(flag) => return Ok(answer(flag, Topic::Check)),
             Given::Word(word) if what.is_none() && word == "web-config" => what = Some(()),
             Given::Word(word) if what.is_none() => {
-                let near = nearest(&word.to_string_lossy(), ["web-config"].into_iter());
+                let near = nearest(&word.to_string_lossy(), ["web-config"]);
                 let hint = near.map(|near| format!(" (did you mean {near}?)")).unwrap_or_default();
                 return Err(Usage(format!("cannot check {}{hint}", shown(&word))));
             }

@@ -1,13 +1,17 @@
 //! The word that was probably meant.
 
+use std::string::String;
 use std::vec::Vec;
 
-/// The word nearest to what was typed, if one is near.
-pub(super) fn nearest<'a>(typed: &str, words: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+/// The word nearest to what was typed, if one is near. Case does not count, nor a hyphen instead of a low line.
+pub(crate) fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    let folded = |text: &str| -> String { text.to_lowercase().replace('-', "_") };
+    let wanted = folded(typed);
     words
+        .into_iter()
         .map(|word| {
             let begun = typed.len() > 2 && word.starts_with(typed);
-            (if begun { 0 } else { distance(typed, word) }, word)
+            (if begun { 0 } else { distance(&wanted, &folded(word)) }, word)
         })
         // Further away than that, it was something else.
         .filter(|(distance, word)| *distance <= word.len() / 2)
@@ -59,10 +63,11 @@ mod tests {
             ("hlep", Some("help")),
             ("hash", Some("hash-password")),
             ("chek", Some("check")),
+            ("HASH_PASSWORD", Some("hash-password")),
             ("serve", None),
             ("", None),
         ] {
-            assert_eq!(nearest(typed, words.into_iter()), expected, "{typed}");
+            assert_eq!(nearest(typed, words), expected, "{typed}");
         }
     }
 }
