@@ -325,7 +325,7 @@ mod tests {
     #[test]
     fn a_new_hash_has_its_form() {
         let text = String::from_utf8(generate(5, [0x10; 16], b"password").into()).unwrap();
-        assert!(text.starts_with("$2y$05$CPAOCPAOCPAOCPAOCPAOC."), "{text}");
+        assert!(text.starts_with("$2y$05$C/.OC/.OC/.OC/.OC/.OC."), "{text}");
         assert!(can_match(&text) && verify(&text, "password"));
         assert!(generate(0, [0; 16], b"").starts_with(b"$2y$04$"));
     }

@@ -42,7 +42,8 @@ impl Turns {
         while state.current != number && !state.closed {
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        (!state.closed).then_some(Turn(self))
+        // Not `then_some`: a turn that goes takes the lock that is held here.
+        if state.closed { None } else { Some(Turn(self)) }
     }
 
     /// Sends everybody away who waits, and all who come. Whoever has the turn keeps it.
