@@ -70,6 +70,8 @@ mod histogram;
 pub mod http;
 mod info;
 mod metric;
+#[cfg(any(feature = "exporter", feature = "web-config"))]
+mod nearest;
 #[cfg(feature = "process")]
 pub mod process;
 mod registry;
