@@ -13,6 +13,16 @@ pub(crate) enum Policy {
     RequireAndVerifyClientCert,
 }
 
+impl Policy {
+    const ALL: [Self; 5] = [
+        Self::NoClientCert,
+        Self::RequestClientCert,
+        Self::RequireAnyClientCert,
+        Self::VerifyClientCertIfGiven,
+        Self::RequireAndVerifyClientCert,
+    ];
+}
+
 /// What becomes of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -169,6 +179,38 @@ fn only_allowed_names_come_in() {
         Policy::RequireAndVerifyClientCert,
         &["client_capath={directory}", "client_auth_required=true", ALLOWED, "client_allowed_names=x"],
     );
+}
+
+/// A server with a web configuration file, for each policy in turn.
+fn web_configuration(named: bool) {
+    let pki = Pki::new();
+    let clients = Clients::new(&pki);
+    pki.server("server", P256);
+    for policy in Policy::ALL {
+        let mut text = format!(
+            "tls_server_config:\n  cert_file: server.pem\n  key_file: server.key\n  client_auth_type: {policy:?}\n"
+        );
+        // Without a policy a CA would be an error.
+        if policy != Policy::NoClientCert {
+            text += "  client_ca_file: ca.pem\n";
+        }
+        if named {
+            text += &format!("  client_allowed_sans: [{NAME}]\n");
+        }
+        let file = pki.scratch().write("web.yml", &text);
+        let served = Served::told(&[&format!("web_config_file={}", file.display())]);
+        try_all(&Way::new(served.address, &pki.ca()), &clients, policy, named);
+    }
+}
+
+#[test]
+fn every_policy_of_the_web_configuration_file() {
+    web_configuration(false);
+}
+
+#[test]
+fn every_policy_of_the_web_configuration_file_with_an_allowed_name() {
+    web_configuration(true);
 }
 
 #[test]

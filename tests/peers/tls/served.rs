@@ -36,6 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
                 other = other.keyfile(value);
                 builder.keyfile(value)
             }
+            "web_config_file" => builder.web_config_file(value),
             "client_cafile" => builder.client_cafile(value),
             "client_capath" => builder.client_capath(value),
             "client_auth_required" => builder.client_auth_required(value.parse()?),

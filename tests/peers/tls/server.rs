@@ -52,9 +52,14 @@ pub(crate) struct Served {
 
 impl Served {
     pub(crate) fn start(identity: &Pair, settings: &[&str]) -> Self {
+        let [cert, key] = [format!("certfile={}", identity.cert()), format!("keyfile={}", identity.key())];
+        Self::told(&[&[&cert[..], &key], settings].concat())
+    }
+
+    /// One that knows nothing but these settings.
+    pub(crate) fn told(settings: &[&str]) -> Self {
         static PATH: OnceLock<PathBuf> = OnceLock::new();
         let mut command = Command::new(PATH.get_or_init(|| example("tls_served")));
-        command.arg(format!("certfile={}", identity.cert())).arg(format!("keyfile={}", identity.key()));
         let mut talker = Talker::start(command.args(settings));
         let line = talker.read();
         let mut addresses = line.split(' ').map(|word| word.parse().expect("the program prints addresses"));
