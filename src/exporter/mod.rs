@@ -102,7 +102,7 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     for address in server.addresses() {
         log::info!("listening on {address}");
     }
-    log::info!("TLS is {}", if server.encrypts() { "enabled" } else { "disabled" });
+    log::info!("TLS is {}", if server.uses_tls() { "enabled" } else { "disabled" });
     if !options.prefix.is_root() {
         log::info!("everything is below {}", options.prefix.path());
     }

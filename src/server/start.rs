@@ -62,8 +62,8 @@ struct Address {
 }
 
 impl Server {
-    /// Whether it speaks TLS.
-    pub(crate) fn encrypts(&self) -> bool {
+    /// Whether it speaks TLS. Settled at the start.
+    pub fn uses_tls(&self) -> bool {
         self.shared.encryption.is_some()
     }
 

@@ -10,13 +10,14 @@ use crate::watched::Watched;
 
 /// What was found out about a file. A server starts with it if there are no faults.
 #[derive(Debug, Default)]
+#[cfg_attr(not(feature = "exporter"), allow(dead_code))]
 pub(crate) struct Report {
     pub(crate) faults: Vec<Fault>,
     pub(crate) warnings: Vec<Warning>,
 }
 
 /// Reads a file, and those that it names.
-#[cfg(feature = "exporter")]
+#[cfg_attr(not(feature = "exporter"), allow(dead_code))]
 pub(crate) fn check(path: &Path) -> Report {
     let (_, content) = Watched::read(path);
     let mut reading = match content {

@@ -76,7 +76,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
         Some(name @ ("check" | "hash-password")) => Err(Usage(format!("{name}: {BUILT_WITHOUT}"))),
         Some("help") => topic(&arguments),
         _ => {
-            let hint = nearest(&command.to_string_lossy(), COMMANDS.into_iter())
+            let hint = nearest(&command.to_string_lossy(), COMMANDS)
                 .map(|command| format!(" (did you mean {command}?)"));
             Err(Usage(format!("unknown command {}{}", shown(&command), hint.unwrap_or_default())))
         }
