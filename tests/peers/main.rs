@@ -6,6 +6,7 @@
 mod client;
 mod connections;
 mod curl;
+mod guides;
 mod nginx;
 mod pages;
 mod pki;
