@@ -10,6 +10,7 @@ use rustls::crypto::ring::Ticketer;
 use rustls::server::NoServerSessionStorage;
 
 use super::identity::Identity;
+use super::metrics::{NOT_AFTER, RELOADS};
 use super::problem::{Part, Problem, Remark};
 use super::provider::{provider, versions};
 use super::settings::{Policy, Settings};
@@ -38,7 +39,7 @@ pub(crate) struct Loaded {
     pub(crate) context: Context,
     pub(crate) remarks: Vec<Remark>,
     /// Until when the certificate is valid, in seconds since 1970.
-    pub(crate) not_after: u64,
+    not_after: u64,
     watched: Vec<Watched>,
 }
 
@@ -53,6 +54,19 @@ impl Loaded {
     /// Whether making it again would make the same. One stat(2) for each file.
     pub(crate) fn is_current(&mut self) -> bool {
         self.watched.iter_mut().all(Watched::is_current)
+    }
+
+    /// Shows on the page that it is in use from now on; `again` if another was before.
+    pub(crate) fn now_used(&self, again: bool) {
+        NOT_AFTER.set(self.not_after as f64);
+        if again {
+            RELOADS.inc();
+        }
+    }
+
+    /// It is of no use for this reason.
+    pub(super) fn refused(self, problems: Vec<Problem>) -> Failed {
+        Failed { problems, watched: self.watched }
     }
 
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failed> {

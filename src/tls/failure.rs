@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     /// No common version.
     ProtocolVersion,
     /// No common suite, group or signature.
-    HandshakeFailure,
+    NothingInCommon,
     /// No common application protocol.
     NoApplicationProtocol,
     /// The client has no certificate, and must have one.
@@ -88,7 +88,7 @@ impl Failure {
             Error::PeerIncompatible(PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon) => {
                 Self::BadCertificate
             }
-            Error::PeerIncompatible(_) => Self::HandshakeFailure,
+            Error::PeerIncompatible(_) => Self::NothingInCommon,
             Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
                 Self::BadCertificate
             }

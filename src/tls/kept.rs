@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
 use super::context::{Context, Failed, Keeper, Loaded};
-use super::metrics::{NOT_AFTER, RELOAD_FAILURES, RELOADS};
+use super::metrics::reload_failed;
 use super::problem::{Part, Problem};
 use super::settings::Settings;
 
@@ -28,21 +28,9 @@ impl Kept {
     /// # Errors
     /// All that is wrong with it.
     pub(crate) fn new(settings: Settings) -> Result<Self, Vec<Problem>> {
-        let good = Loaded::new(&settings).map_err(|failed| failed.problems)?;
-        let (mut useless, remarks): (Vec<_>, Vec<_>) = good
-            .remarks
-            .iter()
-            .cloned()
-            .partition(|remark| matches!(remark.part, Part::ClientCa | Part::ClientCaDirectory));
-        if !useless.is_empty() {
-            // Whoever names a CA wants it to vouch for somebody.
-            useless.truncate(1);
-            return Err(useless);
-        }
-        for remark in remarks {
-            log::warn!("{remark}");
-        }
-        NOT_AFTER.set(good.not_after as f64);
+        let good = load(&settings).map_err(|failed| failed.problems)?;
+        good.remarks.iter().for_each(|remark| log::warn!("{remark}"));
+        good.now_used(false);
         Ok(Self { settings, state: Mutex::new(State { good, bad: None }) })
     }
 
@@ -66,10 +54,9 @@ impl Kept {
             Some(bad) => bad.is_current(),
         };
         if !unchanged {
-            match Loaded::new(&self.settings) {
+            match load(&self.settings) {
                 Ok(loaded) => {
-                    RELOADS.inc();
-                    NOT_AFTER.set(loaded.not_after as f64);
+                    loaded.now_used(true);
                     log::info!("certificate and key have changed and are read again");
                     loaded.remarks.iter().for_each(|remark| log::warn!("{remark}"));
                     *good = loaded;
@@ -78,7 +65,7 @@ impl Kept {
                 Err(failed) => {
                     // A file that is missing is looked for at each handshake, and told once.
                     if bad.as_ref().is_none_or(|bad| bad.problems != failed.problems) {
-                        RELOAD_FAILURES.inc();
+                        reload_failed();
                         for problem in &failed.problems {
                             log::error!("{problem}; the certificate and key from before are kept");
                         }
@@ -88,6 +75,16 @@ impl Kept {
             }
         }
         state
+    }
+}
+
+/// Whoever names a CA to the builder wants it to vouch for somebody.
+fn load(settings: &Settings) -> Result<Loaded, Failed> {
+    let loaded = Loaded::new(settings)?;
+    let useless = |remark: &&Problem| matches!(remark.part, Part::ClientCa | Part::ClientCaDirectory);
+    match loaded.remarks.iter().find(useless).cloned() {
+        Some(useless) => Err(loaded.refused(Vec::from([useless]))),
+        None => Ok(loaded),
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::vec::Vec;
 
 use rustls::RootCertStore;
-use rustls::pki_types::CertificateDer;
+use rustls::pki_types::{CertificateDer, TrustAnchor};
 
 use super::pem::{Source, shown, unreadable};
 use super::problem::{Part, Problem, Remark};
@@ -13,18 +13,27 @@ use super::settings::{Clients, Pem};
 use super::x509::Certificate;
 use crate::watched::Watched;
 
-/// The trust anchors, in the two forms in which they are used.
+/// The certificates that vouch for clients.
 #[derive(Debug)]
 pub(super) struct Trust {
-    pub(super) anchors: RootCertStore,
-    /// Those that were listed one by one, in full.
+    /// Those that may vouch for others.
+    pub(super) anchors: Vec<Anchor>,
+    /// Those that were listed one by one, in full. Each vouches at least for itself.
     pub(super) listed: Vec<CertificateDer<'static>>,
+}
+
+/// A trust anchor (RFC 5280 §6.1.1), and when it vouches: seconds since 1970, both included.
+#[derive(Debug)]
+pub(super) struct Anchor {
+    pub(super) from: u64,
+    pub(super) until: u64,
+    pub(super) anchor: TrustAnchor<'static>,
 }
 
 impl Trust {
     /// Vouches for nobody.
     pub(super) fn nobody() -> Self {
-        Self { anchors: RootCertStore::empty(), listed: Vec::new() }
+        Self { anchors: Vec::new(), listed: Vec::new() }
     }
 
     pub(super) fn read(
@@ -56,7 +65,8 @@ impl Trust {
             }
         }
         if clients.public_roots {
-            trust.anchors.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+            let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned();
+            trust.anchors.extend(roots.map(|anchor| Anchor { from: 0, until: u64::MAX, anchor }));
         }
         if problems.is_empty() { Ok(trust) } else { Err(problems) }
     }
@@ -67,12 +77,19 @@ impl Trust {
         for certificate in certificates {
             if self.listed.contains(&certificate) {
                 count += 1;
-            } else if Certificate::parse(&certificate).is_ok() {
-                count += 1;
-                // One that cannot vouch for others still vouches for itself.
-                let _ = self.anchors.add(certificate.clone());
-                self.listed.push(certificate);
+                continue;
             }
+            let Ok(parsed) = Certificate::parse(&certificate) else { continue };
+            count += 1;
+            // webpki takes whatever it is given for a CA. Whoever has the key of a client that is listed itself must
+            // not be able to make others.
+            if parsed.may_sign() {
+                let mut store = RootCertStore::empty();
+                let _ = store.add(certificate.clone());
+                let (from, until) = (parsed.not_before, parsed.not_after);
+                self.anchors.extend(store.roots.into_iter().map(|anchor| Anchor { from, until, anchor }));
+            }
+            self.listed.push(certificate);
         }
         count
     }

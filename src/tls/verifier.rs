@@ -1,23 +1,22 @@
 //! Which client certificates are good.
 //!
-//! webpki judges nearly all of them. Exporters with a web configuration file also accept three kinds that it refuses:
-//! a certificate that is itself listed among the CAs, one of X.509 version 1, and one that could be a CA. These are
-//! judged here: listed itself, or signed directly by a listed certificate; within its dates; for clients.
+//! webpki judges nearly all of them. Exporters with a web configuration file also accept four kinds that it refuses:
+//! a certificate that is itself listed among the CAs, one of X.509 version 1, one that could be a CA, and one for any
+//! usage. These are judged here: listed itself, or signed directly by a listed CA; within its dates; for clients.
 
 use core::fmt;
 use std::string::String;
-use std::sync::Arc;
 use std::vec::Vec;
 
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::WebPkiSupportedAlgorithms;
 use rustls::pki_types::{CertificateDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
     CertificateError, DigitallySignedStruct, DistinguishedName, Error, PeerMisbehaved, SignatureScheme,
 };
 
+use super::chains::Chains;
 use super::provider::algorithms;
 use super::settings::{Clients, Policy};
 use super::trust::Trust;
@@ -29,8 +28,7 @@ const HINTS: usize = 8 * 1024;
 
 pub(super) struct Verifier {
     policy: Policy,
-    /// webpki's, if there is an anchor to verify against.
-    chains: Option<Arc<dyn ClientCertVerifier>>,
+    chains: Chains,
     listed: Vec<CertificateDer<'static>>,
     hints: Vec<DistinguishedName>,
     names: Option<Vec<String>>,
@@ -41,17 +39,15 @@ impl Verifier {
     pub(super) fn new(clients: &Clients, trust: Trust) -> Self {
         let mut room = HINTS;
         let hints = trust.listed.iter().filter_map(|der| {
-            let subject = Certificate::parse(der).ok()?.subject;
-            room = room.checked_sub(subject.len())?;
+            let issuer = Certificate::parse(der).ok()?;
+            room = room.checked_sub(issuer.subject.len())?;
             // The name without its header, which the type puts before it again.
-            Some(DistinguishedName::in_sequence(content(subject)?))
+            Some(DistinguishedName::in_sequence(issuer.subject_content()?))
         });
         let hints = hints.collect();
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let chains = WebPkiClientVerifier::builder_with_provider(Arc::new(trust.anchors), provider);
         Self {
             policy: clients.policy,
-            chains: chains.build().ok(),
+            chains: Chains::new(trust.anchors),
             listed: trust.listed,
             hints,
             names: clients.names.clone(),
@@ -69,21 +65,22 @@ impl Verifier {
         if self.listed.iter().any(|listed| listed == der) {
             return usable(leaf, now);
         }
-        let Some(chains) = &self.chains else { return Err(CertificateError::UnknownIssuer.into()) };
-        match chains.verify_client_cert(der, intermediates, now) {
-            Ok(_) => Ok(()),
-            Err(_) if (leaf.version < 3 || leaf.is_ca()) && self.is_signed_by_listed(leaf) => {
-                usable(leaf, now)
-            }
+        match self.chains.verify(der, intermediates, now) {
+            Ok(()) => Ok(()),
+            Err(_) if is_refused_by_kind(leaf) && self.is_signed_by_listed(leaf, now) => usable(leaf, now),
             Err(_) if leaf.version < 3 => Err(CertificateError::UnknownIssuer.into()),
             Err(error) => Err(error),
         }
     }
 
-    fn is_signed_by_listed(&self, leaf: &Certificate<'_>) -> bool {
+    fn is_signed_by_listed(&self, leaf: &Certificate<'_>, now: UnixTime) -> bool {
         self.listed.iter().any(|der| {
             Certificate::parse(der).is_ok_and(|issuer| {
                 issuer.subject == leaf.issuer
+                    && issuer.may_sign()
+                    // Names are held against constraints by webpki alone.
+                    && !issuer.limits_names()
+                    && is_within_dates(&issuer, now).is_ok()
                     && self.algorithms.all.iter().any(|algorithm| {
                         algorithm.signature_alg_id().as_ref() == leaf.signature_algorithm
                             && algorithm.public_key_alg_id().as_ref() == issuer.key.algorithm
@@ -128,29 +125,32 @@ impl Verifier {
     }
 }
 
+/// Whether webpki refuses all of its kind.
+fn is_refused_by_kind(leaf: &Certificate<'_>) -> bool {
+    leaf.version < 3 || leaf.is_ca() || leaf.is_for_any_usage()
+}
+
 /// A certificate that needs nobody to vouch for it any more.
 fn usable(leaf: &Certificate<'_>, now: UnixTime) -> Result<(), Error> {
-    if now.as_secs() < leaf.not_before {
-        return Err(CertificateError::NotValidYet.into());
-    }
-    if now.as_secs() > leaf.not_after {
-        return Err(CertificateError::Expired.into());
+    is_within_dates(leaf, now)?;
+    if leaf.has_unknown_demands() {
+        return Err(CertificateError::UnhandledCriticalExtension.into());
     }
     if leaf.is_for_clients() { Ok(()) } else { Err(CertificateError::InvalidPurpose.into()) }
 }
 
-fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<Certificate<'a>, Error> {
-    Certificate::parse(der).map_err(|_| CertificateError::BadEncoding.into())
+fn is_within_dates(certificate: &Certificate<'_>, now: UnixTime) -> Result<(), Error> {
+    if now.as_secs() < certificate.not_before {
+        return Err(CertificateError::NotValidYet.into());
+    }
+    if now.as_secs() > certificate.not_after {
+        return Err(CertificateError::Expired.into());
+    }
+    Ok(())
 }
 
-/// What is inside an element.
-fn content(element: &[u8]) -> Option<&[u8]> {
-    match *element.get(1)? {
-        length @ ..0x80 => element.get(2..2 + usize::from(length)),
-        0x81 => element.get(3..),
-        0x82 => element.get(4..),
-        _ => None,
-    }
+fn parse<'a>(der: &'a CertificateDer<'_>) -> Result<Certificate<'a>, Error> {
+    Certificate::parse(der).map_err(|_| CertificateError::BadEncoding.into())
 }
 
 impl ClientCertVerifier for Verifier {

@@ -41,6 +41,22 @@ pub(crate) struct PublicKey<'a> {
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
+/// Extensions that may be critical: those above, and those that ask nothing of a leaf, namely key identifiers,
+/// policies and where revocations are published.
+const UNDERSTOOD: [&[u8]; 8] = [
+    SUBJECT_ALT_NAME,
+    EXTENDED_KEY_USAGE,
+    BASIC_CONSTRAINTS,
+    KEY_USAGE,
+    &[0x55, 0x1d, 0x0e],
+    &[0x55, 0x1d, 0x1f],
+    &[0x55, 0x1d, 0x20],
+    &[0x55, 0x1d, 0x23],
+];
+/// keyCertSign, in the first byte of the key usage.
+const CERT_SIGN: u8 = 0x04;
 /// id-kp-clientAuth and anyExtendedKeyUsage.
 const CLIENT_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 const ANY_USAGE: &[u8] = &[0x55, 0x1d, 0x25, 0x00];
@@ -111,30 +127,66 @@ impl<'a> Certificate<'a> {
             key,
             extensions,
         };
-        certificate.each_extension(|_, _| Ok(()))?;
+        certificate.each_extension(|_, _, _| Ok(()))?;
         Ok(certificate)
     }
 
-    /// Whether it may be used at this time, in seconds since 1970.
-    pub(crate) const fn is_valid_at(&self, now: u64) -> bool {
-        self.not_before <= now && now <= self.not_after
-    }
-
-    /// Whether it may sign other certificates (RFC 5280 §4.2.1.9).
+    /// Whether it says that it is a CA (RFC 5280 §4.2.1.9).
     pub(crate) fn is_ca(&self) -> bool {
         let flag =
             |value| SliceReader::new(sequence(&mut SliceReader::new(value).ok()?).ok()?).ok()?.decode().ok();
         self.extension(BASIC_CONSTRAINTS).is_some_and(|value| flag(value) == Some(true))
     }
 
+    /// Whether it may sign certificates of clients. One of version 1 cannot say that it may not.
+    pub(crate) fn may_sign(&self) -> bool {
+        let usage = |value| {
+            let bits: BitStringRef<'_> = SliceReader::new(value).ok()?.decode().ok()?;
+            bits.raw_bytes().first().copied()
+        };
+        let signs = self
+            .extension(KEY_USAGE)
+            .is_none_or(|value| usage(value).is_some_and(|first| first & CERT_SIGN != 0));
+        (self.version < 3 || self.is_ca()) && signs && self.is_for_clients()
+    }
+
+    /// Whether it limits the names in certificates that it signs (RFC 5280 §4.2.1.10).
+    pub(crate) fn limits_names(&self) -> bool {
+        self.extension(NAME_CONSTRAINTS).is_some()
+    }
+
+    /// Whether it demands something of whoever uses it that is not known here.
+    pub(crate) fn has_unknown_demands(&self) -> bool {
+        self.each_extension(
+            |id, critical, _| {
+                if critical && !UNDERSTOOD.contains(&id) { Err(Malformed) } else { Ok(()) }
+            },
+        )
+        .is_err()
+    }
+
+    /// What is inside the subject.
+    pub(crate) fn subject_content(&self) -> Option<&'a [u8]> {
+        sequence(&mut SliceReader::new(self.subject).ok()?).ok()
+    }
+
     /// Whether a client may identify itself with it: it says so, or says nothing (RFC 5280 §4.2.1.12).
     pub(crate) fn is_for_clients(&self) -> bool {
-        let Some(value) = self.extension(EXTENDED_KEY_USAGE) else { return true };
+        self.extension(EXTENDED_KEY_USAGE).is_none()
+            || self.has_purpose(&|purpose| purpose == CLIENT_AUTH || purpose == ANY_USAGE)
+    }
+
+    /// Whether it says that it is for any usage.
+    pub(crate) fn is_for_any_usage(&self) -> bool {
+        self.has_purpose(&|purpose| purpose == ANY_USAGE)
+    }
+
+    fn has_purpose(&self, wanted: &dyn Fn(&[u8]) -> bool) -> bool {
         let found = || -> Result<bool, Malformed> {
+            let Some(value) = self.extension(EXTENDED_KEY_USAGE) else { return Ok(false) };
             let mut purposes = SliceReader::new(sequence(&mut SliceReader::new(value)?)?)?;
             while !purposes.is_finished() {
-                let purpose = content(&mut purposes, Tag::ObjectIdentifier)?;
-                if purpose == CLIENT_AUTH || purpose == ANY_USAGE {
+                if wanted(content(&mut purposes, Tag::ObjectIdentifier)?) {
                     return Ok(true);
                 }
             }
@@ -167,7 +219,7 @@ impl<'a> Certificate<'a> {
 
     fn extension(&self, wanted: &[u8]) -> Option<&'a [u8]> {
         let mut found = None;
-        let _ = self.each_extension(|id, value| {
+        let _ = self.each_extension(|id, _, value| {
             if id == wanted {
                 found = found.or(Some(value));
             }
@@ -178,17 +230,15 @@ impl<'a> Certificate<'a> {
 
     fn each_extension(
         &self,
-        mut take: impl FnMut(&'a [u8], &'a [u8]) -> Result<(), Malformed>,
+        mut take: impl FnMut(&'a [u8], bool, &'a [u8]) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         let Some(extensions) = self.extensions else { return Ok(()) };
         let mut reader = SliceReader::new(extensions)?;
         while !reader.is_finished() {
             let mut extension = SliceReader::new(sequence(&mut reader)?)?;
             let id = content(&mut extension, Tag::ObjectIdentifier)?;
-            if extension.peek_tag()? == Tag::Boolean {
-                let _critical: bool = extension.decode()?;
-            }
-            take(id, content(&mut extension, Tag::OctetString)?)?;
+            let critical = extension.peek_tag()? == Tag::Boolean && extension.decode()?;
+            take(id, critical, content(&mut extension, Tag::OctetString)?)?;
             extension.finish(())?;
         }
         Ok(())
