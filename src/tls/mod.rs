@@ -3,9 +3,16 @@
 mod chains;
 mod context;
 mod failure;
+#[cfg(any(fuzzing, test))]
+mod fixtures;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzz;
 mod identity;
 mod kept;
 mod metrics;
+#[cfg(any(fuzzing, test))]
+mod peer;
 mod pem;
 mod plain_http;
 mod problem;

@@ -1,0 +1,1 @@
+//! What the fuzz targets run, and what they hold to be true. The corpus is replayed by every `cargo test`.
