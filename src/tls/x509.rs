@@ -333,3 +333,146 @@ fn address(bytes: &[u8]) -> Option<String> {
     // Go prints a mapped address as the IPv4 address that it is, and names are compared with what Go prints.
     Some(address.to_ipv4_mapped().map_or_else(|| address.to_string(), |four| four.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tls::fixtures::certificate;
+
+    fn with<R>(name: &str, look: impl FnOnce(Certificate<'_>) -> R) -> R {
+        look(Certificate::parse(&certificate(name)).unwrap())
+    }
+
+    /// Asks everything that can be asked.
+    fn exhaust(der: &[u8]) {
+        if let Ok(certificate) = Certificate::parse(der) {
+            let size: usize = certificate.names().iter().map(String::len).sum();
+            // An IPv6 address is longer as text.
+            assert!(size <= 3 * der.len());
+            let _ =
+                (certificate.may_sign(), certificate.has_unknown_demands(), certificate.is_for_any_usage());
+            let _ = (certificate.limits_names(), certificate.subject_content(), certificate.key.describe());
+            assert!(certificate.signed.len() < der.len() && (1..=3).contains(&certificate.version));
+        }
+    }
+
+    #[test]
+    fn every_part_is_read() {
+        with("client.pem", |client| {
+            assert_eq!(
+                (client.version, client.not_before, client.not_after),
+                (3, 946_684_800, 4_102_444_799)
+            );
+            let names = [
+                "scraper.example.org",
+                "ops@example.org",
+                "spiffe://example.org/prometheus",
+                "192.0.2.7",
+                "2001:db8::7",
+            ];
+            assert_eq!(client.names(), names);
+            assert!(client.subject.ends_with(b"client") && client.issuer.ends_with(b"the CA"));
+            assert_eq!(client.subject_content(), Some(&client.subject[2..]));
+            with("ca.pem", |ca| assert_eq!(ca.subject, client.issuer));
+            assert!(!client.is_ca() && client.is_for_clients() && !client.is_for_any_usage());
+            assert!(!client.has_unknown_demands() && !client.limits_names());
+        });
+    }
+
+    #[test]
+    fn version_1_has_no_extensions() {
+        for name in ["client-v1.pem", "server-v1.pem", "ca-v1.pem"] {
+            with(name, |old| {
+                assert_eq!((old.version, old.names().len()), (1, 0));
+                assert!(!old.is_ca() && old.is_for_clients() && old.may_sign() && !old.has_unknown_demands());
+            });
+        }
+    }
+
+    #[test]
+    fn usages_are_told_apart() {
+        for (name, clients, any) in [
+            ("client.pem", true, false),
+            ("client-plain.pem", true, false),
+            ("client-any-usage.pem", true, true),
+            ("client-for-servers.pem", false, false),
+            ("server.pem", false, false),
+        ] {
+            with(name, |leaf| {
+                assert_eq!((leaf.is_for_clients(), leaf.is_for_any_usage()), (clients, any), "{name}");
+            });
+        }
+        for (name, ca, signs) in [
+            ("ca.pem", true, true),
+            ("ca-limited.pem", true, true),
+            ("ca-not-signing.pem", true, false),
+            ("ca-for-servers.pem", true, false),
+            ("client.pem", false, false),
+            ("client-plain.pem", false, false),
+            ("client-with-ca.pem", true, true),
+        ] {
+            with(name, |issuer| assert_eq!((issuer.is_ca(), issuer.may_sign()), (ca, signs), "{name}"));
+        }
+        with("ca-limited.pem", |ca| assert!(ca.limits_names() && ca.has_unknown_demands()));
+        with("client-with-ca-critical.pem", |leaf| assert!(leaf.has_unknown_demands()));
+    }
+
+    #[test]
+    fn keys_are_called_by_their_kind() {
+        for (name, kind) in [
+            ("server.pem", "P-256"),
+            ("server-p384.pem", "P-384"),
+            ("server-p521.pem", "P-521"),
+            ("server-ed25519.pem", "Ed25519"),
+            ("server-rsa.pem", "RSA 2048"),
+            ("server-rsa1024.pem", "RSA 1024"),
+        ] {
+            with(name, |leaf| assert_eq!(leaf.key.describe(), kind));
+        }
+        for algorithm in [&[][..], &[6], &[6, 1, 0x2a], &[0xff; 8]] {
+            assert_eq!(PublicKey { algorithm, bits: &[] }.describe(), "unknown");
+        }
+    }
+
+    #[test]
+    fn addresses_are_as_go_prints_them() {
+        assert_eq!(address(&[192, 0, 2, 7]).unwrap(), "192.0.2.7");
+        let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7];
+        assert_eq!(address(&mapped).unwrap(), "192.0.2.7");
+        assert_eq!(address(&[0; 16]).unwrap(), "::");
+        assert_eq!(address(&[0; 5]), None);
+    }
+
+    #[test]
+    fn cut_or_changed_anywhere_it_is_malformed_or_another_but_no_panic() {
+        for name in ["client.pem", "client-v1.pem", "ca-limited.pem", "server-rsa.pem"] {
+            let der = certificate(name);
+            for end in 0..der.len() {
+                assert!(Certificate::parse(&der[..end]).is_err(), "{name} {end}");
+            }
+            assert!(Certificate::parse(&[&der[..], &[0]].concat()).is_err());
+            let mut der = der.to_vec();
+            for at in 0..der.len() {
+                let before = der[at];
+                for byte in [0, 1, 0x7f, 0x80, 0x82, 0xff, before ^ 1, before.wrapping_add(1)] {
+                    der[at] = byte;
+                    exhaust(&der);
+                }
+                der[at] = before;
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>, at in 0_usize..400, cut in 0_usize..8) {
+            exhaust(&bytes);
+            let mut der = certificate("client.pem").to_vec();
+            let at = at.min(der.len());
+            der.splice(at..(at + cut).min(der.len()), bytes);
+            exhaust(&der);
+        }
+    }
+}
