@@ -74,7 +74,7 @@ impl Trust {
     }
 
     /// Takes the certificates that can be used, and tells how many.
-    fn add(&mut self, certificates: Vec<CertificateDer<'static>>) -> usize {
+    pub(super) fn add(&mut self, certificates: Vec<CertificateDer<'static>>) -> usize {
         let mut count = 0;
         for certificate in certificates {
             if self.listed.contains(&certificate) {
