@@ -119,7 +119,7 @@ fn handshakes_that_are_broken_off_are_counted() {
 #[test]
 fn a_handshake_has_a_deadline() {
     let pki = Pki::new();
-    let (_served, way, mut python, mut counters) = all(&pki, &["handshake_timeout=500"]);
+    let (_served, way, mut python, mut counters) = all(&pki, &["handshake_timeout=1000"]);
     for place in ["nothing", "hello", "answer"] {
         assert_eq!(python.ask("silent", &way, &[place]), "ended", "{place}");
         counters.expect(place, &[("timed_out", 1)]);
