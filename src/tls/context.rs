@@ -39,7 +39,7 @@ pub(crate) struct Loaded {
     pub(crate) context: Context,
     pub(crate) remarks: Vec<Remark>,
     /// Until when the certificate is valid, in seconds since 1970.
-    pub(crate) not_after: u64,
+    not_after: u64,
     watched: Vec<Watched>,
 }
 
@@ -56,12 +56,17 @@ impl Loaded {
         self.watched.iter_mut().all(Watched::is_current)
     }
 
-    /// Tells the metrics that handshakes go by this from now on.
+    /// Shows on the page that it is in use from now on; `again` if another was before.
     pub(crate) fn now_used(&self, again: bool) {
         NOT_AFTER.set(self.not_after as f64);
         if again {
             RELOADS.inc();
         }
+    }
+
+    /// It is of no use for this reason.
+    pub(super) fn refused(self, problems: Vec<Problem>) -> Failed {
+        Failed { problems, watched: self.watched }
     }
 
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failed> {

@@ -1,4 +1,5 @@
 //! What a TLS server can be told: by the builder or by a web configuration file.
+#![cfg_attr(not(feature = "web-config"), allow(dead_code, reason = "the builder can say less"))]
 
 use std::path::PathBuf;
 use std::string::String;
