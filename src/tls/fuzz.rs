@@ -131,7 +131,7 @@ fn said(mut peer: Peer) -> (Vec<u8>, Vec<u8>) {
     let mut memory = Memory::new();
     let keeper = if peer.client.is_some() { named } else { anybody };
     if let Ok(mut session) = Session::accept(keeper, &mut peer, &mut memory) {
-        let service = Service { handler: &MetricsHandler::new(&REGISTRY), gate: None };
+        let service = Service { handler: &MetricsHandler::new(&REGISTRY), gate: None, routes: None };
         serve(&mut session, &service, &NoBooks, &mut Buffers::new(&Limits::DEFAULT));
         session.close();
     }
