@@ -20,6 +20,7 @@ pub(super) fn path(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/certs").join(name)
 }
 
+#[cfg(test)]
 pub(super) fn text(name: &str) -> Vec<u8> {
     fs::read(path(name)).unwrap()
 }

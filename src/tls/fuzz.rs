@@ -64,7 +64,7 @@ pub fn x509(input: &[u8]) {
     let now = UnixTime::since_unix_epoch(Duration::from_secs(1_767_225_600));
     let good = verifier.verify_client_cert(&der, &[certificate("intermediate.pem")], now).is_ok();
     assert!(!good || parsed.is_ok());
-    let _ = verifier.verify_client_cert(&certificate("client-chained.pem"), &[der.clone()], now);
+    let _ = verifier.verify_client_cert(&certificate("client-chained.pem"), core::slice::from_ref(&der), now);
     let mut trust = Trust::nobody();
     assert_eq!(trust.add(Vec::from([der.clone()])), usize::from(parsed.is_ok()));
     assert!(trust.anchors.len() <= trust.listed.len());

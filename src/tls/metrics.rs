@@ -58,3 +58,25 @@ pub(super) fn handshake_failed(failure: Failure) {
     FAILED[failure as usize].add(1);
     log::debug!("a TLS handshake failed: {}", failure.reason());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_counted_by_reason() {
+        let page = || TLS_METRICS.to_text(crate::text::Format::default());
+        let series = "scrapeport_tls_handshake_failures_total{reason=\"no_application_protocol\"} ";
+        let count = |page: &str| -> u64 {
+            let line = page.lines().find_map(|line| line.strip_prefix(series)).unwrap();
+            line.parse().unwrap()
+        };
+        let before = count(&page());
+        handshake_failed(Failure::NoApplicationProtocol);
+        // Others may fail at the same time, in other tests.
+        assert!(count(&page()) > before);
+        for reason in REASONS {
+            assert!(page().contains(&std::format!("failures_total{{reason=\"{reason}\"}} ")), "{reason}");
+        }
+    }
+}

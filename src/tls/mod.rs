@@ -30,10 +30,8 @@ pub(crate) use problem::{Part, Problem};
 pub(crate) use session::{Memory, Session};
 pub(crate) use settings::{Clients, Pem, Policy, Settings, Version};
 #[cfg(feature = "web-config")]
-#[allow(unused_imports, reason = "for the floor of the web configuration file")]
 pub(crate) use {
     context::{Context, Failed, Loaded},
     metrics::reload_failed,
-    problem::Remark,
     settings::{Curve, Suite},
 };

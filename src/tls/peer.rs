@@ -74,6 +74,7 @@ impl Peer {
         Self { piece, ..self }
     }
 
+    #[cfg(test)]
     pub(super) fn eagerly(self) -> Self {
         Self { eager: true, ..self }
     }

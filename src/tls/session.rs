@@ -283,13 +283,18 @@ impl<'a> Session<'a> {
         let mut pieces = bytes.chunks(RECORD).peekable();
         while let Some(piece) = pieces.next() {
             let length = self.encrypt(Some(piece))?;
-            if more || pieces.peek().is_some() {
-                self.below.write_part(&self.output[..length])?;
-            } else {
-                self.below.write(&self.output[..length])?;
-            }
+            let more = more || pieces.peek().is_some();
+            let record = &self.output[..length];
+            let sent = if more { self.below.write_part(record) } else { self.below.write(record) };
+            sent.map_err(|gone| self.broken(gone))?;
         }
         Ok(())
+    }
+
+    /// What cannot be sent in part cannot be followed by anything, a farewell neither.
+    fn broken(&mut self, gone: Gone) -> Gone {
+        self.state = State::Broken;
+        gone
     }
 
     /// Makes a record of the text, or one that says that no more will come, and gives its length in the output.
@@ -303,7 +308,7 @@ impl<'a> Session<'a> {
                 Ok(Event::Encrypted(length)) => return Ok(length),
                 Ok(Event::Finished | Event::Text(_)) => {}
                 Ok(Event::Blocked) | Err(Stop::Failed(_)) => return Err(Gone::Closed),
-                Err(Stop::Gone(gone)) => return Err(gone),
+                Err(Stop::Gone(gone)) => return Err(self.broken(gone)),
             }
         }
     }
@@ -364,7 +369,7 @@ impl Transport for Session<'_> {
                 Ok(Event::Finished) => return Ok(0),
                 Ok(Event::Blocked | Event::Encrypted(_)) => {}
                 Err(Stop::Failed(_)) => return Err(Gone::Closed),
-                Err(Stop::Gone(gone)) => return Err(gone),
+                Err(Stop::Gone(gone)) => return Err(self.broken(gone)),
             }
         }
     }

@@ -159,6 +159,7 @@ fn an_end_without_farewell_is_an_end() {
             assert_eq!(session.write(b"answer"), Err(Gone::Closed));
         })
         .unwrap();
+        assert_eq!(peer.responses, 0, "no time for a farewell");
     }
 }
 
