@@ -140,20 +140,19 @@ impl<'a> Session<'a> {
 
     fn shake_hands(&mut self) -> Result<(), Failure> {
         loop {
-            match self.advance(&mut [], None) {
-                Err(Stop::Failed(failure)) => return Err(failure),
-                Err(Stop::Gone(gone)) => return Err(of(gone)),
-                Ok(Event::Finished) if self.connection.is_handshaking() => return Err(Failure::Closed),
-                // All in one piece: the end of the handshake, a request, and that it is the last.
-                Ok(Event::Finished) => {
-                    self.state = State::Finished;
-                    return Ok(());
-                }
-                Ok(Event::Blocked | Event::Text(_) | Event::Encrypted(_)) => {}
-            }
+            let event = self.advance(&mut [], None).map_err(|stop| match stop {
+                Stop::Failed(failure) => failure,
+                Stop::Gone(gone) => of(gone),
+            })?;
             if !self.connection.is_handshaking() {
-                self.state = State::Open;
+                // Who has said everything in one breath still gets an answer.
+                let finished = matches!(event, Event::Finished);
+                self.state = if finished { State::Finished } else { State::Open };
                 return Ok(());
+            }
+            if self.received == self.input.len() {
+                // A message that fills everything and is not whole: a chain of certificates beyond all measure.
+                return Err(Failure::ProtocolError);
             }
             if self.receive(Phase::Handshake).map_err(of)? == 0 {
                 return Err(Failure::Closed);
@@ -165,7 +164,6 @@ impl<'a> Session<'a> {
     fn receive(&mut self, phase: Phase) -> Result<usize, Gone> {
         let room = &mut self.input[self.received..];
         if room.is_empty() {
-            // A message that fills everything and is not whole: rustls will never get it.
             self.state = State::Broken;
             return Err(Gone::Closed);
         }
@@ -180,6 +178,8 @@ impl<'a> Session<'a> {
     /// may be; an empty one is the farewell.
     fn advance(&mut self, wanted: &mut [u8], piece: Option<Option<&[u8]>>) -> Result<Event, Stop> {
         let mut delivered = 0;
+        // No response is under way: what the protocol itself has to say needs a deadline of its own.
+        let between = piece.is_none() && self.state == State::Open;
         let event = loop {
             let UnbufferedStatus { mut discard, state } =
                 self.connection.process_tls_records(&mut self.input[..self.received]);
@@ -216,10 +216,17 @@ impl<'a> Session<'a> {
                     data.done();
                     let queued = core::mem::take(&mut self.queued);
                     if queued > 0 {
+                        if between {
+                            self.below.begin_response(None);
+                        }
                         self.below.write(&self.output[..queued]).map_err(Stop::Gone)?;
                     }
                 }
-                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => event = Some(Event::Finished),
+                Ok(ConnectionState::PeerClosed) => event = Some(Event::Finished),
+                // Both have said that they send no more, so no piece can be sent.
+                Ok(ConnectionState::Closed) => {
+                    event = Some(if piece.is_some() { Event::Blocked } else { Event::Finished });
+                }
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                     event = Some(match piece {
                         None => Event::Blocked,
@@ -240,6 +247,9 @@ impl<'a> Session<'a> {
                 self.received -= discard;
             }
             if let Some(failure) = failed {
+                if between {
+                    self.below.begin_response(None);
+                }
                 self.state = State::Broken;
                 self.send_alert();
                 return Err(Stop::Failed(failure));
@@ -256,9 +266,9 @@ impl<'a> Session<'a> {
 
     /// Sends the alert that rustls has made ready after a fault.
     fn send_alert(&mut self) {
-        for _ in 0..4 {
-            // Without the input: what is wrong with it has been found, and finding it again is a fault of its own.
-            let status = self.connection.process_tls_records(&mut []);
+        // Not once more than that: rustls would look at the faulty record again.
+        while self.connection.wants_write() {
+            let status = self.connection.process_tls_records(&mut self.input[..self.received]);
             let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else { break };
             self.queued += data.encode(&mut self.output[self.queued..]).unwrap_or(0);
         }
@@ -273,13 +283,18 @@ impl<'a> Session<'a> {
         let mut pieces = bytes.chunks(RECORD).peekable();
         while let Some(piece) = pieces.next() {
             let length = self.encrypt(Some(piece))?;
-            if more || pieces.peek().is_some() {
-                self.below.write_part(&self.output[..length])?;
-            } else {
-                self.below.write(&self.output[..length])?;
-            }
+            let more = more || pieces.peek().is_some();
+            let record = &self.output[..length];
+            let sent = if more { self.below.write_part(record) } else { self.below.write(record) };
+            sent.map_err(|gone| self.broken(gone))?;
         }
         Ok(())
+    }
+
+    /// What cannot be sent in part cannot be followed by anything, a farewell neither.
+    fn broken(&mut self, gone: Gone) -> Gone {
+        self.state = State::Broken;
+        gone
     }
 
     /// Makes a record of the text, or one that says that no more will come, and gives its length in the output.
@@ -293,7 +308,7 @@ impl<'a> Session<'a> {
                 Ok(Event::Encrypted(length)) => return Ok(length),
                 Ok(Event::Finished | Event::Text(_)) => {}
                 Ok(Event::Blocked) | Err(Stop::Failed(_)) => return Err(Gone::Closed),
-                Err(Stop::Gone(gone)) => return Err(gone),
+                Err(Stop::Gone(gone)) => return Err(self.broken(gone)),
             }
         }
     }
@@ -333,10 +348,10 @@ impl Transport for Session<'_> {
         if !self.pending.is_empty() {
             return Ok(self.take_pending(into));
         }
-        // A request that has come in part is no idle connection any more.
-        let phase = if phase == Phase::Idle && self.received > 0 { Phase::Head } else { phase };
         let mut looked = self.received == 0;
         loop {
+            // A record that has come in part is no idle connection any more.
+            let phase = if phase == Phase::Idle && self.received > 0 { Phase::Head } else { phase };
             if self.state == State::Finished {
                 return Ok(0);
             }
@@ -354,7 +369,7 @@ impl Transport for Session<'_> {
                 Ok(Event::Finished) => return Ok(0),
                 Ok(Event::Blocked | Event::Encrypted(_)) => {}
                 Err(Stop::Failed(_)) => return Err(Gone::Closed),
-                Err(Stop::Gone(gone)) => return Err(gone),
+                Err(Stop::Gone(gone)) => return Err(self.broken(gone)),
             }
         }
     }
@@ -447,3 +462,6 @@ fn of(gone: Gone) -> Failure {
         Gone::Closed => Failure::Closed,
     }
 }
+
+#[cfg(test)]
+mod tests;
