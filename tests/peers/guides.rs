@@ -165,7 +165,7 @@ fn follow(name: &str) {
         let (_, printed) =
             output.split_once(&format!("{MARK} {}\n", shell.line)).expect("each block is begun");
         let (printed, _) = printed.split_once(MARK).expect("each block is ended");
-        let printed: Vec<_> = printed.lines().filter(|line| !is_log(line)).collect();
+        let printed: Vec<_> = printed.trim_end_matches('\n').lines().filter(|line| !is_log(line)).collect();
         let (logged, wanted): (Vec<_>, Vec<_>) = said.text.lines().partition(|line| is_log(line));
         assert!(
             printed.len() == wanted.len() && printed.iter().zip(&wanted).all(|(line, fit)| fits(line, fit)),
