@@ -13,6 +13,7 @@ mod pki;
 mod process;
 mod prometheus;
 mod reference;
+mod refused;
 mod renewal;
 mod requests;
 mod secured;
