@@ -15,3 +15,4 @@ mod reference;
 mod requests;
 mod start;
 mod tls;
+mod web_config;
