@@ -9,6 +9,9 @@ use std::sync::Arc;
 pub(crate) trait Gate: fmt::Debug + Send + Sync {
     /// Decides on a request by the value of its first `Authorization` field. May block while a password is verified.
     fn admit(&self, authorization: Option<&[u8]>) -> Admission;
+
+    /// The server is shutting down: whoever waits inside [`Gate::admit`] comes out at once.
+    fn close(&self) {}
 }
 
 /// A decision, and what goes out with it.

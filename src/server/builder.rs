@@ -180,11 +180,11 @@ impl ServerBuilder {
     /// [`Error::Thread`] if the threads could not be created. Nothing stays behind.
     pub fn start(self) -> Result<(Server, JoinHandle<()>), Error> {
         self.check()?;
-        let Opened { encryption, gate, metrics } = self.open_lock()?;
+        let Opened { encryption, gate, files, metrics } = self.open_lock()?;
         let Self { handler, limits, thread_stack, server_metrics, places, .. } = self;
         let metrics = metrics.unwrap_or(&SERVER_METRICS);
         let handler = if server_metrics { handler.including(metrics) } else { handler };
-        start(Plan { handler, limits, thread_stack, places, encryption, gate })
+        start(Plan { handler, limits, thread_stack, places, encryption, gate, files })
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -16,6 +16,13 @@ pub(crate) trait Lock: fmt::Debug + Send + Sync {
     fn open(&self) -> Result<Opened, Error>;
 }
 
+/// Files that are read again when they change: reading them now tells whether they can be used.
+pub(crate) trait Reread: fmt::Debug + Send + Sync {
+    /// # Errors
+    /// What is wrong with them.
+    fn reread(&self) -> Result<(), Error>;
+}
+
 /// What a server needs to let the right ones in.
 #[derive(Default)]
 pub(crate) struct Opened {
@@ -23,6 +30,8 @@ pub(crate) struct Opened {
     pub(crate) encryption: Option<Encryption>,
     /// Everybody comes in if there is none.
     pub(crate) gate: Option<Arc<dyn Gate>>,
+    /// Nothing was read from files if there is none.
+    pub(crate) files: Option<Arc<dyn Reread>>,
     /// What is to stand on the page beside the server's own.
     pub(crate) metrics: Option<&'static Registry>,
 }

@@ -13,6 +13,7 @@ use super::clock::coarse_ms;
 use super::door::Door;
 use super::encryption::{Encryption, Memory};
 use super::listen::Listen;
+use super::lock::Reread;
 use super::metrics::{Books, watch};
 use super::slot::{Doing, Slot};
 use super::socket::Listener;
@@ -50,6 +51,7 @@ pub fn start_http_server(
 pub struct Server {
     shared: Arc<Shared>,
     addresses: Box<[Address]>,
+    files: Option<Arc<dyn Reread>>,
 }
 
 #[derive(Debug)]
@@ -75,6 +77,17 @@ impl Server {
         self.addresses.iter().map(|address| address.name.as_str())
     }
 
+    /// Looks now whether certificates, keys and the web configuration file have changed, and whether they can be
+    /// used. There is no need to call this for a change to take effect: each connection looks for itself. It is for
+    /// programs that want to say at once, at a SIGHUP for example, what is wrong.
+    ///
+    /// # Errors
+    /// What is wrong. What the server does meanwhile is told at [`ServerBuilder::certfile`] and for the web
+    /// configuration file in its guide.
+    pub fn reload(&self) -> Result<(), Error> {
+        self.files.as_ref().map_or(Ok(()), |files| files.reread())
+    }
+
     /// Stops the server, from any thread; again is harmless.
     ///
     /// At once nothing more is accepted, ports are free, socket files are removed, and connections without a whole
@@ -84,6 +97,9 @@ impl Server {
     /// most the grace time and a second. In a collector, which the server waits for, it blocks that long.
     pub fn shutdown(&self) {
         self.shared.door.close();
+        if let Some(gate) = &self.shared.gate {
+            gate.close();
+        }
         self.shared.wake_supervisor();
         self.shared.roll.wait_over();
     }
@@ -103,10 +119,11 @@ pub(super) struct Plan {
     pub(super) places: Vec<Listen>,
     pub(super) encryption: Option<Encryption>,
     pub(super) gate: Option<Arc<dyn Gate>>,
+    pub(super) files: Option<Arc<dyn Reread>>,
 }
 
 pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
-    let Plan { handler, limits, thread_stack, places, encryption, gate } = plan;
+    let Plan { handler, limits, thread_stack, places, encryption, gate, files } = plan;
     handler.prepare();
     // The first look at the clock finds where the kernel keeps it, which may need a descriptor.
     coarse_ms();
@@ -132,7 +149,7 @@ pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
         roll: Roll::default(),
     });
     let thread = start_threads(&shared, thread_stack).inspect_err(|_| shared.door.close())?;
-    Ok((Server { shared, addresses }, thread))
+    Ok((Server { shared, addresses, files }, thread))
 }
 
 /// Creates every thread, so that none is missing when it is needed, and waits until they run: creation may succeed

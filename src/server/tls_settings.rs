@@ -8,7 +8,7 @@ use std::vec::Vec;
 
 use super::builder::ServerBuilder;
 use super::encryption::METRICS;
-use super::lock::{Lock, Opened};
+use super::lock::{Lock, Opened, Reread};
 use crate::Error;
 use crate::tls::{Clients, Kept, Part, Pem, Policy, Problem, Settings, Version};
 
@@ -180,8 +180,14 @@ impl TlsSettings {
 impl Lock for TlsSettings {
     fn open(&self) -> Result<Opened, Error> {
         let Some(settings) = self.settings()? else { return Ok(Opened::default()) };
-        let kept = Kept::new(settings).map_err(|problems| error(&problems))?;
-        Ok(Opened { encryption: Some(Arc::new(kept)), gate: None, metrics: Some(&METRICS) })
+        let kept = Arc::new(Kept::new(settings).map_err(|problems| error(&problems))?);
+        Ok(Opened { encryption: Some(kept.clone()), gate: None, files: Some(kept), metrics: Some(&METRICS) })
+    }
+}
+
+impl Reread for Kept {
+    fn reread(&self) -> Result<(), Error> {
+        self.look().map_err(|problems| error(&problems))
     }
 }
 

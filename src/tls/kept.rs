@@ -1,6 +1,6 @@
 //! Certificates and keys named by the builder: read again when they change, and kept when what comes is broken.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
 use super::context::{Context, Failed, Keeper, Loaded};
@@ -45,10 +45,20 @@ impl Kept {
         NOT_AFTER.set(good.not_after as f64);
         Ok(Self { settings, state: Mutex::new(State { good, bad: None }) })
     }
-}
 
-impl Keeper for Kept {
-    fn context(&self) -> Option<Context> {
+    /// Whether what the files hold now can be used.
+    ///
+    /// # Errors
+    /// What is wrong with it. What was there before stays in use.
+    pub(crate) fn look(&self) -> Result<(), Vec<Problem>> {
+        match &self.state().bad {
+            None => Ok(()),
+            Some(bad) => Err(bad.problems.clone()),
+        }
+    }
+
+    /// The state, up to date with the files.
+    fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let State { good, bad } = &mut *state;
         let unchanged = match bad {
@@ -77,6 +87,12 @@ impl Keeper for Kept {
                 }
             }
         }
-        Some(good.context.clone())
+        state
+    }
+}
+
+impl Keeper for Kept {
+    fn context(&self) -> Option<Context> {
+        Some(self.state().good.context.clone())
     }
 }
