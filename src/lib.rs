@@ -32,6 +32,8 @@ thread.join().expect("the server's thread does not panic");
 //!   find when a page is made. Names that collide do not compile.
 //! - [`text`] is the page: its formats, its fixed buffer, the filter.
 //! - `server` (feature `http`) is the server; `http` is the handler to mount in a server that already exists.
+//! - Features `tls` and `web-config` lock it: `ServerBuilder::certfile` and what follows it, or
+//!   `ServerBuilder::web_config_file`.
 //! - `process` (feature `process`) tells of this process; `write_to_textfile` is for programs that must not listen.
 //!
 //! # Promises
@@ -43,8 +45,9 @@ thread.join().expect("the server's thread does not panic");
 //!
 //! # Features
 //!
-//! `default = ["exporter", "gzip"]`, for the program; libraries pick a layer with `default-features = false`:
-//! `std` → `http` → `gzip`; beside them `process`, `tiny_http`. Cargo.toml says what is lost without each.
+//! `default = ["exporter", "gzip", "web-config"]`, for the program; libraries pick a layer with
+//! `default-features = false`: `std` → `http` → `tls` → `web-config`; beside them `gzip`, `process`, `tiny_http`.
+//! Cargo.toml says what is lost without each.
 #![no_std]
 // Here alone: tests, examples and the program have `std` anyway.
 #![warn(clippy::std_instead_of_core)]
@@ -70,6 +73,8 @@ mod histogram;
 pub mod http;
 mod info;
 mod metric;
+#[cfg(any(feature = "exporter", feature = "web-config"))]
+mod nearest;
 #[cfg(feature = "process")]
 pub mod process;
 mod registry;

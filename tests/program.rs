@@ -121,6 +121,12 @@ fn help_and_version_go_to_standard_output() {
             "Usage: scrapeport",
             "--web.listen-address=ADDRESS",
             "--log.level=LEVEL",
+            "--web.config.file=FILE",
+            "--web.external-url=URL",
+            "--web.route-prefix=PATH",
+            "--[no-]web.enable-lifecycle",
+            "scrapeport check web-config FILE...",
+            "scrapeport hash-password",
             "-V, --version",
             ":9100",
         ] {
@@ -135,34 +141,326 @@ fn help_and_version_go_to_standard_output() {
     }
 }
 
+/// One line on standard error, status 1, nothing else.
+fn assert_usage(arguments: &[&str], expected: &str) {
+    let output = run(arguments);
+    assert_eq!(text(&output.stderr), format!("scrapeport: error: {expected}, try --help\n"));
+    assert_eq!(output.status.code(), Some(1));
+    assert!(output.stdout.is_empty());
+}
+
 #[test]
-fn a_wrong_flag_is_one_line_and_status_2() {
+fn a_wrong_flag_is_one_line_and_status_1() {
     for (arguments, expected) in [
         (
             &["--web.listen-adress=:1"][..],
-            "unknown flag --web.listen-adress; did you mean --web.listen-address?",
+            "unknown flag --web.listen-adress (did you mean --web.listen-address?)",
         ),
+        (&["--nonsense"], "unknown flag --nonsense"),
         (&["--log.level=loud"], "--log.level=loud: must be debug, info, warn or error"),
         (&["--web.listen-address"], "--web.listen-address needs a value: --web.listen-address=ADDRESS"),
-        (&["serve"], "unexpected argument \"serve\": there are only flags"),
+        (&["serve"], "unknown command 'serve'"),
+        (&["--log.level=info", "serve"], "unexpected argument 'serve': there are only flags"),
+        (&["--web.config.file=", "--web.config.file", ""], "flag 'web.config.file' cannot be repeated"),
+        (&["--web.external-url=http:///x"], "--web.external-url=http:///x: names no host"),
+        (&["--web.route-prefix=\"/x\""], "--web.route-prefix=\"/x\": must not begin or end with quotes"),
+        (&["--web.enable-lifecycle=no"], "--web.enable-lifecycle takes no value, but got 'no'"),
+        (
+            &["@/no/such/file"],
+            "cannot read the file of arguments '/no/such/file': No such file or directory (os error 2)",
+        ),
     ] {
-        let output = run(arguments);
-        assert_eq!(output.status.code(), Some(2));
-        assert_eq!(text(&output.stderr), format!("scrapeport: {expected}\n"));
-        assert!(output.stdout.is_empty());
+        assert_usage(arguments, expected);
     }
 }
 
 #[test]
-fn an_address_that_cannot_be_is_one_line_and_status_2() {
+fn an_address_that_cannot_be_is_one_line_and_status_1() {
     for address in [":99999", "9100", ":", "http://x:1", "unix:"] {
         let output = run(&[&format!("--web.listen-address={address}")]);
         let line = text(&output.stderr);
-        assert_eq!(output.status.code(), Some(2), "{line}");
+        assert_eq!(output.status.code(), Some(1), "{line}");
         assert!(
-            line.starts_with("scrapeport: ") && line.contains(address) && line.lines().count() == 1,
+            line.starts_with("scrapeport: error: ")
+                && line.ends_with(", try --help\n")
+                && line.contains(address),
             "{line}"
         );
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+}
+
+#[cfg(feature = "web-config")]
+#[test]
+fn check_names_what_it_cannot_check_and_exits_with_1() {
+    let file = scratch("good.yml");
+    std::fs::write(&file, "").unwrap();
+    let good = file.to_str().unwrap();
+    for (arguments, expected) in [
+        (&["check"][..], "check needs to know what: check web-config FILE..."),
+        (&["check", "web-config"], "check web-config needs at least one FILE"),
+        (&["check", "web-config", good, "/no/such"], "path '/no/such' does not exist"),
+        (&["check", "web-config", good, "/"], "path '/' is a directory"),
+        (&["check", "web-config", ""], "path '' does not exist"),
+        (&["check", "web-config", "a\nb"], "path 'a\\nb' does not exist"),
+        (&["check", "web-config", "--nonsense", good], "unknown flag --nonsense"),
+        (&["check", "config", good], "cannot check 'config' (did you mean web-config?)"),
+    ] {
+        assert_usage(arguments, expected);
+    }
+    std::fs::remove_file(file).unwrap();
+}
+
+#[cfg(feature = "web-config")]
+#[test]
+fn commands_have_help() {
+    for (arguments, part) in [
+        (&["check", "--help"][..], "scrapeport check web-config FILE..."),
+        (&["check", "web-config", "-h"], "scrapeport check web-config FILE..."),
+        (&["help", "check"], "scrapeport check web-config FILE..."),
+        (&["hash-password", "--help"], "--cost=N"),
+        (&["help", "hash-password"], "--user=NAME"),
+        (&["help"], "--web.listen-address=ADDRESS"),
+    ] {
+        let output = run(arguments);
+        assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+        assert!(text(&output.stdout).contains(part), "{output:?}");
+    }
+    for (arguments, expected) in [
+        (&["hash-password", "--cost=3"][..], "--cost=3: must be a number from 4 to 31"),
+        (
+            &["hash-password", "secret"],
+            "unexpected argument: the password is asked for or read from standard input",
+        ),
+    ] {
+        assert_usage(arguments, expected);
+    }
+}
+
+#[cfg(not(feature = "web-config"))]
+#[test]
+fn a_program_without_web_configuration_says_so() {
+    for arguments in
+        [&["check", "web-config", "/"][..], &["hash-password"], &["--web.config.file=/etc/web.yml"]]
+    {
+        let output = run(arguments);
+        assert_eq!(output.status.code(), Some(1));
+        let line = text(&output.stderr);
+        assert!(line.starts_with("scrapeport: error: ") && line.contains("was built without"), "{line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
+}
+
+#[test]
+fn a_configuration_that_cannot_be_read_stops_the_start_before_anything_listens() {
+    let missing = run(&["--web.listen-address=127.0.0.1:0", "--web.config.file=/no/such/web.yml"]);
+    assert_eq!(missing.status.code(), Some(1));
+    let log = text(&missing.stderr);
+    assert!(log.contains("/no/such/web.yml") && log.lines().count() == 1, "{log}");
+    // Empty is none.
+    let running = Running::start(&["--web.listen-address=127.0.0.1:0", "--web.config.file="]);
+    get(TcpStream::connect(running.addresses[0]).unwrap());
+}
+
+#[test]
+fn arguments_may_stand_in_a_file() {
+    let path = scratch("arguments");
+    std::fs::write(&path, "# where\n--web.route-prefix=/from/file\r\n\n--log.level\ndebug\n").unwrap();
+    let at = format!("@{}", path.display());
+    let running = Running::start(&["--web.listen-address=127.0.0.1:0", &at]);
+    let answer = ask(running.addresses[0], "GET /from/file/-/ready HTTP/1.1\r\n\r\n");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    std::fs::remove_file(path).unwrap();
+}
+
+/// Everything that comes back for these bytes until the server has no more to say.
+fn ask(address: SocketAddr, request: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    stream.shutdown(std::net::Shutdown::Write).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    text(&answer).to_string()
+}
+
+fn without_date(answer: &str) -> String {
+    answer.split_inclusive("\r\n").filter(|line| !line.starts_with("Date: ")).collect()
+}
+
+#[test]
+fn everything_is_below_the_prefix() {
+    let served = [
+        "/prometheus",
+        "/prometheus/",
+        "/prometheus/metrics",
+        "/prometheus/anything/else",
+        "//prometheus",
+        "//prometheus//metrics",
+        "/prometheus/./metrics",
+        "/x/../prometheus/metrics",
+        "/%70rometheus/metrics",
+        "/prometheus?x",
+        "http://h/prometheus/metrics",
+        "http://h:9100/prometheus",
+    ];
+    let not_found = [
+        "/metrics",
+        "/prometheusx",
+        "/prometheusx/metrics",
+        "/prometheus/../x",
+        "/prometheus/%2e%2e/x",
+        "/prometheus%2Fmetrics",
+        "/Prometheus/metrics",
+        "/x/prometheus",
+        "/x?/prometheus",
+        "/favicon.ico",
+        "/-/healthy",
+        "http://h/metrics",
+        "*",
+        "prometheus",
+    ];
+    for flags in [
+        &["--web.external-url=https://example.org/prometheus/"][..],
+        &["--web.route-prefix=prometheus/"],
+        &["--web.external-url=http://h/other", "--web.route-prefix=/prometheus"],
+    ] {
+        let running = Running::start(&[&["--web.listen-address=127.0.0.1:0"], flags].concat());
+        running.log_until("everything is below /prometheus");
+        let address = running.addresses[0];
+        let get = |target: &str| ask(address, &format!("GET {target} HTTP/1.1\r\nHost: h\r\n\r\n"));
+        for target in served {
+            let answer = get(target);
+            assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{target}: {answer}");
+            assert!(answer.contains("\nscrapeport_build_info{"), "{target}: {answer}");
+        }
+        for target in not_found {
+            assert_eq!(
+                without_date(&get(target)),
+                "HTTP/1.1 404 Not Found\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 118\r\n\r\n\
+                 # HTTP 404 Not Found: nothing is served at this path; everything is below /prometheus, \
+                 metrics at /prometheus/metrics\n",
+                "{target}"
+            );
+        }
+        for target in ["/", "//", "/?next=//evil.example%0d%0aX:y", "http://evil.example/", "/prometheus/.."]
+        {
+            assert_eq!(
+                without_date(&get(target)),
+                "HTTP/1.1 302 Found\r\nContent-Type: text/plain; charset=utf-8\r\nLocation: /prometheus\r\n\
+                 Content-Length: 69\r\n\r\n\
+                 # HTTP 302 Found: everything is below /prometheus; go to /prometheus\n",
+                "{target}"
+            );
+        }
+        let filtered = get("/prometheus/metrics?name[]=scrapeport_build_info");
+        assert!(filtered.contains("scrapeport_build_info{") && !filtered.contains("process_"), "{filtered}");
+        assert_eq!(
+            without_date(&get("/prometheus/favicon.ico")),
+            "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+        );
+        for (request, expected) in [
+            ("OPTIONS * HTTP/1.1", "HTTP/1.1 200 OK\r\nAllow: OPTIONS, GET\r\n"),
+            ("OPTIONS /prometheus HTTP/1.1", "HTTP/1.1 200 OK\r\nAllow: OPTIONS, GET\r\n"),
+            ("POST /prometheus/metrics HTTP/1.1", "HTTP/1.1 405 Method Not Allowed\r\n"),
+            ("HEAD /prometheus/metrics HTTP/1.1", "HTTP/1.1 405 Method Not Allowed\r\n"),
+            ("POST /metrics HTTP/1.1", "HTTP/1.1 404 Not Found\r\n"),
+            ("POST / HTTP/1.1", "HTTP/1.1 404 Not Found\r\n"),
+        ] {
+            let answer = without_date(&ask(address, &format!("{request}\r\nHost: h\r\n\r\n")));
+            assert!(answer.starts_with(expected), "{request}: {answer}");
+        }
+        let head = ask(address, "HEAD / HTTP/1.1\r\nHost: h\r\n\r\nHEAD /x HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert!(!head.contains('#') && head.contains("Content-Length: 69") && head.contains("404"), "{head}");
+    }
+}
+
+#[test]
+fn health_is_told_without_any_flag_and_below_the_prefix() {
+    for (flags, prefix) in [(&[][..], ""), (&["--web.route-prefix=/a/b"], "/a/b")] {
+        let running = Running::start(&[&["--web.listen-address=127.0.0.1:0"], flags].concat());
+        let address = running.addresses[0];
+        for (page, body) in [("healthy", "scrapeport is healthy.\n"), ("ready", "scrapeport is ready.\n")] {
+            let request = |method: &str| {
+                without_date(&ask(
+                    address,
+                    &format!("{method} {prefix}/-/{page} HTTP/1.1\r\nHost: h\r\n\r\n"),
+                ))
+            };
+            let head = format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\r\n",
+                body.len()
+            );
+            assert_eq!(request("GET"), format!("{head}{body}"));
+            assert_eq!(request("HEAD"), head);
+            for method in ["POST", "OPTIONS"] {
+                let answer = request(method);
+                assert!(
+                    answer.starts_with("HTTP/1.1 405 ") && answer.contains("\r\nAllow: GET, HEAD\r\n"),
+                    "{answer}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn the_lifecycle_is_forbidden_without_its_flag() {
+    for flags in [&[][..], &["--no-web.enable-lifecycle"]] {
+        let mut running = Running::start(&[&["--web.listen-address=127.0.0.1:0"], flags].concat());
+        let address = running.addresses[0];
+        for page in ["reload", "quit"] {
+            for method in ["POST", "PUT"] {
+                let answer =
+                    ask(address, &format!("{method} /-/{page} HTTP/1.1\r\nContent-Length: 0\r\n\r\n"));
+                assert!(answer.starts_with("HTTP/1.1 403 Forbidden\r\n"), "{answer}");
+                assert!(answer.ends_with(
+                    "\r\n\r\n# HTTP 403 Forbidden: Lifecycle API is not enabled.; \
+                     start the program with --web.enable-lifecycle\n"
+                ));
+            }
+            let answer = ask(address, &format!("GET /-/{page} HTTP/1.1\r\n\r\n"));
+            assert!(answer.starts_with("HTTP/1.1 405 Method Not Allowed\r\n"), "{answer}");
+            assert!(answer.contains("\r\nAllow: POST, PUT\r\n"), "{answer}");
+            assert!(answer.contains("Only POST or PUT requests allowed"), "{answer}");
+        }
+        assert!(running.child.try_wait().unwrap().is_none());
+    }
+}
+
+#[test]
+fn reload_is_answered_and_logged() {
+    let running = Running::start(&["--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle"]);
+    for method in ["POST", "PUT"] {
+        let answer = ask(running.addresses[0], &format!("{method} /-/reload HTTP/1.1\r\n\r\n"));
+        assert_eq!(without_date(&answer), "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        running.log_until("POST /-/reload: reloaded");
+    }
+    get(TcpStream::connect(running.addresses[0]).unwrap());
+}
+
+#[test]
+fn quit_is_answered_and_ends_the_program_with_status_0() {
+    for (method, body) in [("POST", ""), ("PUT", "x=y")] {
+        let mut running = Running::start(&["--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle"]);
+        let idle = TcpStream::connect(running.addresses[0]).unwrap();
+        // The client does not close its side first, so the answer must come through before the end.
+        let mut stream = TcpStream::connect(running.addresses[0]).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        let length = body.len();
+        write!(stream, "{method} /-/quit HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n\r\n{body}")
+            .unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert_eq!(
+            without_date(&answer),
+            "HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\
+             Content-Length: 34\r\n\r\nRequesting termination... Goodbye!"
+        );
+        assert_eq!(running.end().code(), Some(0));
+        running.log_until("POST /-/quit");
+        running.log_until("stopped");
+        drop(idle);
     }
 }
 
@@ -286,7 +584,7 @@ fn sighup_is_survived() {
     let running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
     for _ in 0..3 {
         running.signal(Signal::HUP);
-        running.log_until("SIGHUP");
+        running.log_until("SIGHUP: reloaded");
     }
     get(TcpStream::connect(running.addresses[0]).unwrap());
 }
@@ -358,8 +656,8 @@ fn closed_outputs_are_no_reason_to_panic() {
         ("\"$0\" --help >&-; exit $?", 0),
         ("\"$0\" --help 2>&1 | true", 0),
         ("\"$0\" --version >/dev/full; exit $?", 1),
-        ("\"$0\" --nonsense 2>&-; exit $?", 2),
-        ("\"$0\" --nonsense 2>/dev/full; exit $?", 2),
+        ("\"$0\" --nonsense 2>&-; exit $?", 1),
+        ("\"$0\" --nonsense 2>/dev/full; exit $?", 1),
     ] {
         let output = shell(script, OsStr::new(""));
         assert_eq!(output.status.code(), Some(status), "{script}: {output:?}");

@@ -16,7 +16,7 @@ const FLOORS: &[&[&str]] = &[
     &["family", "collector", "slots", "timer"],
     &["registry"],
     // bytes in, bytes out; files of this process
-    &["http", "process", "textfile", "watched"],
+    &["http", "nearest", "process", "textfile", "watched"],
     // the only one that names rustls
     &["tls"],
     // sockets

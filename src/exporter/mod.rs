@@ -1,18 +1,28 @@
 //! The `scrapeport` program: everything but its `main`.
 
+#[cfg(feature = "web-config")]
+mod check;
 mod cli;
+#[cfg(feature = "web-config")]
+mod hash_password;
 mod logger;
+mod prefix;
+mod reload;
+mod routes;
 mod signal;
 
 use std::ffi::OsString;
 use std::io::{self, Write};
 use std::process::ExitCode;
-use std::string::String;
+use std::string::{String, ToString};
+use std::sync::{Arc, OnceLock};
 use std::{env, format};
 
 use crate::process::PROCESS;
 use crate::{Error, Info, Registry, Server};
-use cli::{Command, Options};
+use cli::{Command, Options, Usage};
+use reload::Reload;
+use routes::{Lifecycle, Paths};
 use signal::{Signal, Signals};
 
 /// Which program this is.
@@ -37,71 +47,101 @@ const LIBC: &str = if cfg!(target_env = "musl") {
     "other"
 };
 
-/// A wrong flag. As in most programs; 1 says that a right one could not be followed.
-const USAGE: u8 = 2;
-
 /// Runs the program with the arguments that follow its name.
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    match cli::parse(arguments) {
-        Ok(Command::Serve(options)) => {
+    let done = cli::parse(arguments).and_then(|command| match command {
+        Command::Serve(options) => {
             logger::install(options.log_level);
             serve(&options)
         }
-        Ok(Command::Help) => print(&cli::help()),
-        Ok(Command::Version) => {
-            print(&format!("scrapeport {VERSION} ({}-{}-{LIBC})\n", env::consts::ARCH, env::consts::OS))
+        #[cfg(feature = "web-config")]
+        Command::Check(files) => check::run(&files),
+        #[cfg(feature = "web-config")]
+        Command::HashPassword(wanted) => Ok(hash_password::run(&wanted)),
+        Command::Help(topic) => Ok(print(&cli::help(topic))),
+        Command::Version => {
+            Ok(print(&format!("scrapeport {VERSION} ({}-{}-{LIBC})\n", env::consts::ARCH, env::consts::OS)))
         }
-        Err(usage) => {
-            complain(&usage.0);
-            USAGE.into()
-        }
-    }
+    });
+    done.unwrap_or_else(|Usage(problem)| {
+        complain(&format!("{problem}, try --help"));
+        ExitCode::FAILURE
+    })
 }
 
-fn serve(options: &Options) -> ExitCode {
+/// Serves until it is told to stop. What a flag asks for and cannot be is a [`Usage`]; whatever else goes wrong is
+/// logged.
+fn serve(options: &Options) -> Result<ExitCode, Usage> {
     // Before the server's threads exist, so that no signal finds the program half prepared.
-    let mut signals = match Signals::install() {
-        Ok(signals) => signals,
-        Err(error) => {
-            log::error!("cannot take over signals: {error}");
-            return ExitCode::FAILURE;
-        }
+    let taken = Signals::install().and_then(|signals| Ok((signals.stopper()?, signals)));
+    let (stop, signals) = match taken {
+        Ok(taken) => taken,
+        Err(error) => return Ok(give_up(&format!("cannot take over signals: {error}"))),
     };
+    let running = Arc::<OnceLock<Server>>::default();
+    let reload = Arc::new(reload_of(&running));
     let mut builder = Server::builder(&METRICS);
+    #[cfg(feature = "web-config")]
+    if let Some(file) = &options.config_file {
+        builder = builder.web_config_file(file);
+    }
+    let lifecycle = options
+        .lifecycle
+        .then(|| Lifecycle::new(Arc::clone(&reload), move || stop().map_err(|error| error.to_string())));
+    builder = builder.routes(Arc::new(Paths::new(options.prefix.clone(), lifecycle)));
     for address in &options.listen {
         builder = builder.listen(address.as_str());
     }
     let (server, thread) = match builder.start() {
         Ok(started) => started,
-        Err(error @ (Error::Address { .. } | Error::Setting { .. })) => {
-            complain(&format!("{error}"));
-            return USAGE.into();
-        }
-        Err(error) => {
-            log::error!("{error}");
-            return ExitCode::FAILURE;
-        }
+        Err(error @ (Error::Address { .. } | Error::Setting { .. })) => return Err(Usage(error.to_string())),
+        Err(error) => return Ok(give_up(&error.to_string())),
     };
+    let server = running.get_or_init(|| server);
     log::info!("scrapeport {VERSION} is ready");
     for address in server.addresses() {
         log::info!("listening on {address}");
     }
+    log::info!("TLS is {}", if server.uses_tls() { "enabled" } else { "disabled" });
+    if !options.prefix.is_root() {
+        log::info!("everything is below {}", options.prefix.path());
+    }
+    let stopped = obey(signals, &reload);
+    if let Err(error) = stopped {
+        return Ok(give_up(&format!("cannot wait for signals: {error}")));
+    }
+    log::info!("stopping; a second signal stops at once");
+    server.shutdown();
+    let finished = thread.join();
+    log::info!("stopped");
+    Ok(if finished.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The server has its routes before it exists, and one of them asks it to reload.
+fn reload_of(running: &Arc<OnceLock<Server>>) -> Reload {
+    let running = Arc::downgrade(running);
+    Reload::new(move || match running.upgrade().as_deref().and_then(OnceLock::get) {
+        Some(server) => server.reload().map_err(|error| error.to_string()),
+        None => Err(String::from("the server has not started yet")),
+    })
+}
+
+/// Does what signals ask for until one says stop.
+fn obey(mut signals: Signals, reload: &Reload) -> io::Result<()> {
     loop {
-        match signals.next() {
-            Ok(Signal::Reload) => log::info!("SIGHUP: there is no configuration file to read again"),
-            Ok(Signal::Stop) => {
-                log::info!("stopping; a second signal stops at once");
-                server.shutdown();
-                let finished = thread.join();
-                log::info!("stopped");
-                return if finished.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
-            }
-            Err(error) => {
-                log::error!("cannot wait for signals: {error}");
-                return ExitCode::FAILURE;
+        match signals.next()? {
+            Signal::Stop => return Ok(()),
+            // What came of it is in the log; the program goes on either way.
+            Signal::Reload => {
+                let _ = reload.run("SIGHUP");
             }
         }
     }
+}
+
+fn give_up(problem: &str) -> ExitCode {
+    log::error!("{problem}");
+    ExitCode::FAILURE
 }
 
 /// Standard output may be closed, or a pipe that has read enough: no reason to panic.
@@ -117,6 +157,6 @@ fn print(text: &str) -> ExitCode {
 }
 
 fn complain(problem: &str) {
-    let line: String = format!("scrapeport: {problem}\n");
+    let line: String = format!("scrapeport: error: {problem}\n");
     let _ = io::stderr().write_all(line.as_bytes());
 }

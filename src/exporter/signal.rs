@@ -3,7 +3,7 @@
 //! A signal handler may do next to nothing, so it sets a flag and writes a byte to a socket; the main thread reads.
 
 use core::sync::atomic::{AtomicBool, Ordering};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -23,6 +23,7 @@ pub(crate) enum Signal {
 /// The signals of this process.
 pub(crate) struct Signals {
     wake: UnixStream,
+    waker: UnixStream,
     stop: Arc<AtomicBool>,
     reload: Arc<AtomicBool>,
 }
@@ -39,8 +40,18 @@ impl Signals {
             pipe::register(signal, waker.try_clone()?)?;
         }
         flag::register(SIGHUP, Arc::clone(&reload))?;
-        pipe::register(SIGHUP, waker)?;
-        Ok(Self { wake, stop, reload })
+        pipe::register(SIGHUP, waker.try_clone()?)?;
+        Ok(Self { wake, waker, stop, reload })
+    }
+
+    /// What does as SIGTERM does, from any thread. Nothing ends the process at once by this, however often it is
+    /// called.
+    pub(crate) fn stopper(&self) -> io::Result<impl Fn() -> io::Result<()> + Send + Sync + 'static + use<>> {
+        let (waker, stop) = (self.waker.try_clone()?, Arc::clone(&self.stop));
+        Ok(move || {
+            stop.store(true, Ordering::SeqCst);
+            (&waker).write_all(&[0])
+        })
     }
 
     /// Waits for a signal.

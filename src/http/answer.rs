@@ -47,11 +47,16 @@ fn is_favicon(target: &[u8]) -> bool {
         rest = more;
     }
     let path = rest.split(|byte| *byte == b'?').next().unwrap_or_default();
+    decoded(path).eq(*b"favicon.ico")
+}
+
+/// Percent-decodes; what only looks like an escape stays as it is.
+pub(crate) fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut at = 0;
-    core::iter::from_fn(|| {
-        let byte = *path.get(at)?;
+    core::iter::from_fn(move || {
+        let byte = *text.get(at)?;
         at += 1;
-        match (byte, hex(path.get(at)), hex(path.get(at + 1))) {
+        match (byte, hex(text.get(at)), hex(text.get(at + 1))) {
             (b'%', Some(high), Some(low)) => {
                 at += 2;
                 Some(high << 4 | low)
@@ -59,7 +64,6 @@ fn is_favicon(target: &[u8]) -> bool {
             _ => Some(byte),
         }
     })
-    .eq(*b"favicon.ico")
 }
 
 fn hex(byte: Option<&u8>) -> Option<u8> {

@@ -15,6 +15,7 @@ use super::handler::{MetricsHandler, Request, usable};
 use super::head::{self, Head};
 use super::limits::{LINGER, Limits};
 use super::reply::{self, Terms};
+use super::route::Routes;
 use super::transport::{Answered, Gone, Observer, Phase, Transport};
 
 /// The memory of a connection, allocated once per thread at start and used for one connection after another.
@@ -65,6 +66,8 @@ pub(crate) struct Service<'a> {
     pub(crate) handler: &'a MetricsHandler,
     /// Whom it is for; everybody if `None`.
     pub(crate) gate: Option<&'a dyn Gate>,
+    /// What there is besides metrics.
+    pub(crate) routes: Option<&'a dyn Routes>,
 }
 
 /// Serves one connection to its end. The caller then closes it.
@@ -193,26 +196,37 @@ impl Conversation<'_> {
         self.fresh = false;
         let scrape: Option<Duration> = head.scrape_timeout.map(usable);
         self.transport.begin_response(scrape);
-        let close = !head.reusable || self.transport.draining();
         let (input, output) = self.buffers.memory.both();
         let input = &input[self.start..self.end];
+        let (method, target) = (head.method(input), head.target(input));
         let admission = self.service.gate.map(|gate| gate.admit(head.authorization(input)));
         let (verdict, fields) = match &admission {
             Some(Admission { verdict, fields }) => (*verdict, fields.as_deref().unwrap_or_default()),
             None => (Verdict::Served, &[][..]),
         };
+        let document = match self.service.routes {
+            Some(routes) if verdict == Verdict::Served => routes.route(method, target).document(),
+            _ => None,
+        };
+        // After the gate, where a request may have waited while the server began to shut down.
+        let last = document.as_ref().is_some_and(|document| document.close);
+        let close = last || !head.reusable || self.transport.draining();
         let date = self.buffers.date.at(self.transport.now_unix());
         let terms = Terms { date, close, http_1_0: head.http_1_0, fields };
-        let method = head.method(input);
-        let (status, scrape, sent) = if verdict == Verdict::Served {
-            let request = Request::new(method, head.target(input)).with_negotiation(head.negotiation);
+        let is_head = method == b"HEAD";
+        let (status, scrape, sent) = if verdict != Verdict::Served {
+            let denial = Denial::of(verdict);
+            let sent = reply::deny(&denial, is_head, &terms, output, self.transport, self.observer);
+            (denial.status, false, sent)
+        } else if let Some(document) = document {
+            let sent =
+                reply::send_document(&document, is_head, &terms, output, self.transport, self.observer);
+            (document.status, false, sent)
+        } else {
+            let request = Request::new(method, target).with_negotiation(head.negotiation);
             let response = self.service.handler.answer(&request);
             let (status, scrape) = (response.status(), response.is_scrape());
             (status, scrape, reply::send(response, &terms, output, self.transport, self.observer))
-        } else {
-            let denial = Denial::of(verdict);
-            let sent = reply::deny(&denial, method, &terms, output, self.transport, self.observer);
-            (denial.status, false, sent)
         };
         self.report(status, scrape, sent);
         self.start += head.length;

@@ -3,6 +3,9 @@
 //! All texts are constants but for the method in a 405, which is escaped and cut: nothing else of a request comes
 //! back.
 
+use std::vec;
+use std::vec::Vec;
+
 /// A request that is not understood, and the line that says so. The connection ends with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
@@ -72,12 +75,30 @@ pub(crate) fn method_not_allowed(method: &[u8], buffer: &mut [u8]) -> usize {
     line.at
 }
 
+/// The room that the form takes besides detail and hint.
+const FORM_ROOM: usize = 64;
+
+/// Makes a body of the same form for errors of other floors. The texts are free of control characters.
+pub(crate) fn body(status: u16, detail: &str, hint: &str) -> Vec<u8> {
+    let mut room = vec![0; FORM_ROOM + detail.len() + hint.len()];
+    let mut line = Line { buffer: &mut room, at: 0 };
+    line.begin(status);
+    line.put(detail.as_bytes());
+    line.end(hint);
+    let length = line.at;
+    room.truncate(length);
+    room
+}
+
 /// The reason phrase of a status code that this server sends.
 pub(crate) const fn reason(status: u16) -> &'static str {
     match status {
         200 => "OK",
+        302 => "Found",
         400 => "Bad Request",
         401 => "Unauthorized",
+        403 => "Forbidden",
+        404 => "Not Found",
         405 => "Method Not Allowed",
         408 => "Request Timeout",
         414 => "URI Too Long",
@@ -149,7 +170,7 @@ mod tests {
 
     use super::*;
 
-    fn body(method: &[u8]) -> String {
+    fn refused(method: &[u8]) -> String {
         let mut buffer = [0; LONGEST];
         let length = method_not_allowed(method, &mut buffer);
         String::from_utf8(buffer[..length].into()).unwrap()
@@ -157,17 +178,27 @@ mod tests {
 
     #[test]
     fn a_405_names_the_method() {
-        assert_eq!(body(b"POST"), "# HTTP 405 Method Not Allowed: POST; use OPTIONS or GET\n");
+        assert_eq!(refused(b"POST"), "# HTTP 405 Method Not Allowed: POST; use OPTIONS or GET\n");
     }
 
     #[test]
     fn a_method_comes_back_escaped_and_cut() {
         assert_eq!(
-            body(b"A\0\xff<"),
+            refused(b"A\0\xff<"),
             "# HTTP 405 Method Not Allowed: A\\x00\\xFF\\x3C; use OPTIONS or GET\n"
         );
-        let long = body(&[b'"'; 8_000]);
+        let long = refused(&[b'"'; 8_000]);
         assert!(long.ends_with("\\x22...; use OPTIONS or GET\n") && long.len() < LONGEST, "{long}");
+    }
+
+    #[test]
+    fn errors_of_other_floors_have_the_same_form() {
+        assert_eq!(
+            String::from_utf8(body(404, "nothing is here", "look there")).unwrap(),
+            "# HTTP 404 Not Found: nothing is here; look there\n"
+        );
+        // The longest reason leaves the end of the line in place.
+        assert!(body(431, &"x".repeat(9_999), "y").ends_with(b"x; y\n"));
     }
 
     #[test]

@@ -83,7 +83,7 @@ static REGISTRY: Registry = Registry::new(&[&HITS]);
 fn said(input: &[u8], piece: usize) -> Vec<u8> {
     let mut client = Client { input, piece, output: Vec::new() };
     let books = Books::default();
-    let service = Service { handler: &MetricsHandler::new(&REGISTRY), gate: None };
+    let service = Service { handler: &MetricsHandler::new(&REGISTRY), gate: None, routes: None };
     serve(&mut client, &service, &books, &mut Buffers::new(&Limits::DEFAULT));
     let sent: u64 = books.0.borrow().iter().map(|answered| answered.bytes).sum();
     assert_eq!(sent, client.output.len() as u64);

@@ -1,7 +1,7 @@
 //! HTTP without input or output: the handler that answers scrapes, to be mounted in any server, and the conversation on
 //! a connection, for the server of this crate.
 
-mod answer;
+pub(crate) mod answer;
 mod body;
 pub(crate) mod connection;
 mod date;

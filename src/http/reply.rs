@@ -6,6 +6,7 @@ use super::answer::Answer;
 use super::denial::Denial;
 use super::error_page::{self, Refusal, digits, reason};
 use super::handler::{ALLOW, Response};
+use super::route::{Document, LONGEST_LOCATION, TEXT};
 use super::transport::{Observer, Transport};
 use crate::text::{Output, Stopped};
 
@@ -56,12 +57,11 @@ pub(crate) fn send(
     let answer = response.answer();
     let metrics = answer == Answer::Metrics;
     let fields = Fields {
-        status: answer.status(),
         media: if metrics { Some(response.content_type()) } else { None },
         gzip: response.is_compressed(),
         vary: metrics,
-        allow: matches!(answer, Answer::Options | Answer::NotAllowed),
-        extra: b"",
+        allow: matches!(answer, Answer::Options | Answer::NotAllowed).then_some(ALLOW),
+        ..Fields::bare(answer.status())
     };
     let front = terms.front(buffer);
     let mut wire = Wire::new(transport, observer, terms, fields, buffer);
@@ -84,18 +84,18 @@ pub(crate) fn send(
 /// Sends what the gate says instead of an answer.
 pub(crate) fn deny(
     denial: &Denial,
-    method: &[u8],
+    is_head: bool,
     terms: &Terms<'_>,
     buffer: &mut [u8],
     transport: &mut dyn Transport,
     observer: &dyn Observer,
 ) -> Sent {
-    let fields = Fields { status: denial.status, media: TEXT, extra: denial.field, ..Fields::NONE };
+    let fields = Fields { media: Some(TEXT), extra: denial.field, ..Fields::bare(denial.status) };
     let front = terms.front(buffer);
     let end = front + denial.body.len();
     buffer[front..end].copy_from_slice(denial.body);
     let mut wire = Wire::new(transport, observer, terms, fields, buffer);
-    let result = wire.short(buffer, front..end, method == b"HEAD");
+    let result = wire.short(buffer, front..end, is_head);
     Sent { bytes: wire.bytes, complete: result.is_ok() }
 }
 
@@ -107,7 +107,7 @@ pub(crate) fn refuse(
     transport: &mut dyn Transport,
     observer: &dyn Observer,
 ) -> Sent {
-    let fields = Fields { status: refusal.status, media: TEXT, ..Fields::NONE };
+    let fields = Fields { media: Some(TEXT), ..Fields::bare(refusal.status) };
     let front = terms.front(buffer);
     let length = refusal.write(&mut buffer[front..]);
     let mut wire = Wire::new(transport, observer, terms, fields, buffer);
@@ -115,21 +115,54 @@ pub(crate) fn refuse(
     Sent { bytes: wire.bytes, complete: result.is_ok() }
 }
 
-const TEXT: Option<&str> = Some("text/plain; charset=utf-8");
+/// Bytes that a document's own fields take: `Location` and `Allow`.
+const DOCUMENT: usize = LONGEST_LOCATION + 80;
+
+/// Sends a document, without its body if the request was HEAD. What fits the buffer leaves in one piece with the
+/// head; the rest of a longer body is sent from where it lies.
+pub(crate) fn send_document(
+    document: &Document<'_>,
+    is_head: bool,
+    terms: &Terms<'_>,
+    buffer: &mut [u8],
+    transport: &mut dyn Transport,
+    observer: &dyn Observer,
+) -> Sent {
+    let fields = Fields {
+        media: Some(document.media).filter(|media| !media.is_empty()),
+        allow: document.allow,
+        location: document.location.filter(|location| location.len() <= LONGEST_LOCATION),
+        ..Fields::bare(document.status)
+    };
+    let own = fields.location.map_or(0, str::len) + fields.allow.map_or(0, str::len) + 16;
+    let front = terms.front(buffer) + own;
+    let body = if is_head { &[] } else { &document.body[..] };
+    let (first, rest) = body.split_at(body.len().min(buffer.len() - front));
+    let end = front + first.len();
+    buffer[front..end].copy_from_slice(first);
+    let mut wire = Wire::new(transport, observer, terms, fields, buffer);
+    let result = wire
+        .put_head(buffer, front, Framing::Length(document.body.len()))
+        .and_then(|start| wire.pieces(&buffer[start..end], rest, buffer.len()));
+    Sent { bytes: wire.bytes, complete: result.is_ok() }
+}
 
 /// The header fields that differ between responses.
-struct Fields {
+struct Fields<'a> {
     status: u16,
     media: Option<&'static str>,
     gzip: bool,
     vary: bool,
-    allow: bool,
+    allow: Option<&'static str>,
+    location: Option<&'a str>,
     /// One more, with its line end.
     extra: &'static [u8],
 }
 
-impl Fields {
-    const NONE: Self = Self { status: 200, media: None, gzip: false, vary: false, allow: false, extra: b"" };
+impl Fields<'_> {
+    const fn bare(status: u16) -> Self {
+        Self { status, media: None, gzip: false, vary: false, allow: None, location: None, extra: b"" }
+    }
 }
 
 /// How the client finds the end of the body (RFC 9112 §6.3).
@@ -144,7 +177,7 @@ struct Wire<'a> {
     transport: &'a mut dyn Transport,
     observer: &'a dyn Observer,
     terms: &'a Terms<'a>,
-    fields: Fields,
+    fields: Fields<'a>,
     /// The terms' fields do not fit in with the rest of the head.
     ahead: bool,
     begun: bool,
@@ -156,7 +189,7 @@ impl<'a> Wire<'a> {
         transport: &'a mut dyn Transport,
         observer: &'a dyn Observer,
         terms: &'a Terms<'a>,
-        fields: Fields,
+        fields: Fields<'a>,
         buffer: &[u8],
     ) -> Self {
         let ahead = terms.ahead(buffer);
@@ -178,12 +211,6 @@ impl<'a> Wire<'a> {
         self.write(&buffer[start..body.end])
     }
 
-    fn write_part(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
-        self.transport.write_part(bytes).map_err(|_| Stopped)?;
-        self.bytes += bytes.len() as u64;
-        Ok(())
-    }
-
     /// Sends the end of a page that has been begun.
     fn end(&mut self, buffer: &mut [u8], content: Range<usize>) -> Result<(), Stopped> {
         let Range { mut start, mut end } = content;
@@ -197,6 +224,21 @@ impl<'a> Wire<'a> {
             end += mark.len();
         }
         self.write(&buffer[start..end])
+    }
+
+    /// Sends the first piece, then the rest in pieces of this size.
+    fn pieces<'b>(&mut self, mut piece: &'b [u8], mut rest: &'b [u8], size: usize) -> Result<(), Stopped> {
+        while !rest.is_empty() {
+            self.write_part(piece)?;
+            (piece, rest) = rest.split_at(rest.len().min(size));
+        }
+        self.write(piece)
+    }
+
+    fn write_part(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
+        self.transport.write_part(bytes).map_err(|_| Stopped)?;
+        self.bytes += bytes.len() as u64;
+        Ok(())
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Stopped> {
@@ -241,9 +283,13 @@ impl<'a> Wire<'a> {
         if self.terms.close {
             head.put(b"\r\nConnection: close");
         }
-        if self.fields.allow {
-            head.put(ALLOW.as_bytes());
+        if let Some(allow) = self.fields.allow {
+            head.put(allow.as_bytes());
             head.put(b"\r\nAllow: ");
+        }
+        if let Some(location) = self.fields.location {
+            head.put(location.as_bytes());
+            head.put(b"\r\nLocation: ");
         }
         if self.fields.vary {
             // One address has many representations: a cache must not give one client the form of another.
@@ -336,3 +382,4 @@ impl Backwards<'_> {
 }
 
 const _: () = assert!(super::limits::SMALLEST_BUFFER >= FRONT + error_page::LONGEST);
+const _: () = assert!(super::limits::SMALLEST_BUFFER * 7 / 8 >= FRONT + DOCUMENT);

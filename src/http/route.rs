@@ -1,32 +1,85 @@
 //! Where a request goes in a program that serves more than metrics. A higher floor implements it; without it every
 //! path is the metrics path.
 
+use core::fmt;
 use std::borrow::Cow;
+use std::vec::Vec;
+
+use super::error_page;
 
 /// Finds what a path leads to. Comes after the gate.
-pub(crate) trait Routes: Send + Sync {
+pub(crate) trait Routes: fmt::Debug + Send + Sync {
     /// Decides by method and target, as they were sent.
-    fn route(&self, method: &[u8], target: &[u8]) -> Route;
+    fn route(&self, method: &[u8], target: &[u8]) -> Route<'_>;
 }
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Route {
+pub(crate) enum Route<'a> {
     /// To the metrics, by the method table.
     Metrics,
     /// To something else.
-    Document(Document),
+    Document(Document<'a>),
 }
+
+impl<'a> Route<'a> {
+    pub(crate) fn document(self) -> Option<Document<'a>> {
+        match self {
+            Self::Metrics => None,
+            Self::Document(document) => Some(document),
+        }
+    }
+}
+
+/// The media type of plain text.
+pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The longest `Location` that is sent, in bytes.
+pub(crate) const LONGEST_LOCATION: usize = 512;
 
 /// A response whose body is known as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Document {
+pub(crate) struct Document<'a> {
     pub(crate) status: u16,
+    /// The media type; empty for a response that has none.
     pub(crate) media: &'static str,
-    /// Left out of the response to HEAD.
-    pub(crate) body: Cow<'static, [u8]>,
-    /// The value of `Location`: ASCII without control characters.
-    pub(crate) location: Option<Cow<'static, str>>,
+    /// Left out of the response to HEAD, but for its length.
+    pub(crate) body: Cow<'a, [u8]>,
+    /// The value of `Location`: ASCII without control characters, [`LONGEST_LOCATION`] at most.
+    pub(crate) location: Option<&'a str>,
     /// The value of `Allow`.
     pub(crate) allow: Option<&'static str>,
+    /// Whether the connection ends after it.
+    pub(crate) close: bool,
+}
+
+impl<'a> Document<'a> {
+    pub(crate) fn new(status: u16, media: &'static str, body: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self { status, media, body: body.into(), location: None, allow: None, close: false }
+    }
+
+    /// An error whose body has been made by [`error_body`].
+    pub(crate) fn error(status: u16, body: impl Into<Cow<'a, [u8]>>) -> Self {
+        Self::new(status, TEXT, body)
+    }
+
+    pub(crate) const fn at(mut self, location: &'a str) -> Self {
+        self.location = Some(location);
+        self
+    }
+
+    pub(crate) const fn allowing(mut self, methods: &'static str) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    pub(crate) const fn closing(mut self) -> Self {
+        self.close = true;
+        self
+    }
+}
+
+/// The body of an error: one line in the form of all others. The texts are free of control characters.
+pub(crate) fn error_body(status: u16, detail: &str, hint: &str) -> Vec<u8> {
+    error_page::body(status, detail, hint)
 }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use std::boxed::Box;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::vec::Vec;
 
@@ -13,6 +14,7 @@ use super::start::{Plan, Server, start};
 use super::tls_settings::TlsSettings;
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::{CONNECTIONS, Limits, SMALLEST_BUFFER, SMALLEST_HEAD};
+use crate::http::route::Routes;
 use crate::{Error, Registry};
 
 /// Connections that a server serves at once unless told otherwise.
@@ -35,6 +37,7 @@ const LONGEST_TIME: Duration = Duration::from_secs(24 * 60 * 60);
 #[must_use = "call start"]
 pub struct ServerBuilder {
     handler: MetricsHandler,
+    routes: Option<Arc<dyn Routes>>,
     limits: Limits,
     thread_stack: usize,
     server_metrics: bool,
@@ -48,6 +51,7 @@ impl ServerBuilder {
     pub(super) const fn new(registry: &'static Registry) -> Self {
         Self {
             handler: MetricsHandler::new(registry),
+            routes: None,
             limits: Limits::DEFAULT,
             thread_stack: DEFAULT_THREAD_STACK,
             server_metrics: true,
@@ -143,6 +147,13 @@ impl ServerBuilder {
         self
     }
 
+    /// What is served besides metrics; every path is the metrics path unless set.
+    #[cfg_attr(not(feature = "exporter"), allow(dead_code))]
+    pub(crate) fn routes(mut self, routes: Arc<dyn Routes>) -> Self {
+        self.routes = Some(routes);
+        self
+    }
+
     /// Starts on this address besides those given with [`listen`](Self::listen); see [`start`](Self::start).
     ///
     /// # Errors
@@ -155,14 +166,14 @@ impl ServerBuilder {
         #[cfg(feature = "tls")]
         if !self.tls.is_empty() {
             return match self.lock {
-                None => self.tls.open(),
+                None => self.tls.open(self.limits.connections),
                 Some(_) => Err(Error::Setting {
                     setting: "certfile",
                     problem: "say it in the web configuration file, or do without that file",
                 }),
             };
         }
-        self.lock.as_ref().map_or_else(|| Ok(Opened::default()), |lock| lock.open())
+        self.lock.as_ref().map_or_else(|| Ok(Opened::default()), |lock| lock.open(self.limits.connections))
     }
 
     /// Time for a TLS handshake, 5 s unless set.
@@ -181,10 +192,10 @@ impl ServerBuilder {
     pub fn start(self) -> Result<(Server, JoinHandle<()>), Error> {
         self.check()?;
         let Opened { encryption, gate, files, metrics } = self.open_lock()?;
-        let Self { handler, limits, thread_stack, server_metrics, places, .. } = self;
+        let Self { handler, routes, limits, thread_stack, server_metrics, places, .. } = self;
         let metrics = metrics.unwrap_or(&SERVER_METRICS);
         let handler = if server_metrics { handler.including(metrics) } else { handler };
-        start(Plan { handler, limits, thread_stack, places, encryption, gate, files })
+        start(Plan { handler, routes, limits, thread_stack, places, encryption, gate, files })
     }
 
     fn check(&self) -> Result<(), Error> {

@@ -11,9 +11,11 @@ use crate::{Error, Registry};
 
 /// Reads what it takes, before anything is bound.
 pub(crate) trait Lock: fmt::Debug + Send + Sync {
+    /// The server is going to have so many connections at once.
+    ///
     /// # Errors
     /// What is wrong with a setting or a file. Nothing has been started.
-    fn open(&self) -> Result<Opened, Error>;
+    fn open(&self, connections: usize) -> Result<Opened, Error>;
 }
 
 /// Files that are read again when they change: reading them now tells whether they can be used.

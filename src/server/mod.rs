@@ -28,6 +28,8 @@ mod worker;
 pub use builder::{DEFAULT_CONNECTIONS, DEFAULT_THREAD_STACK, ServerBuilder};
 pub use inherit::listen_fds;
 pub use listen::Listen;
+#[cfg(feature = "web-config")]
+pub(crate) use lock::{Lock, Opened, Reread};
 pub use metrics::SERVER_METRICS;
 pub use start::{Server, start_http_server};
 #[cfg(feature = "tls")]

@@ -23,6 +23,7 @@ use crate::http::connection::Buffers;
 use crate::http::gate::Gate;
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::Limits;
+use crate::http::route::Routes;
 use crate::{Error, Registry};
 
 /// For all threads to start. They have nothing to wait for; a machine that needs longer is not serving anybody.
@@ -61,6 +62,11 @@ struct Address {
 }
 
 impl Server {
+    /// Whether it speaks TLS. Settled at the start.
+    pub fn uses_tls(&self) -> bool {
+        self.shared.encryption.is_some()
+    }
+
     /// A server of this registry, to be configured.
     pub fn builder(registry: &'static Registry) -> ServerBuilder {
         ServerBuilder::new(registry)
@@ -114,6 +120,7 @@ impl Drop for Server {
 /// What a builder has gathered.
 pub(super) struct Plan {
     pub(super) handler: MetricsHandler,
+    pub(super) routes: Option<Arc<dyn Routes>>,
     pub(super) limits: Limits,
     pub(super) thread_stack: usize,
     pub(super) places: Vec<Listen>,
@@ -123,7 +130,7 @@ pub(super) struct Plan {
 }
 
 pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
-    let Plan { handler, limits, thread_stack, places, encryption, gate, files } = plan;
+    let Plan { handler, routes, limits, thread_stack, places, encryption, gate, files } = plan;
     handler.prepare();
     // The first look at the clock finds where the kernel keeps it, which may need a descriptor.
     coarse_ms();
@@ -141,6 +148,7 @@ pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
         slots,
         limits,
         handler,
+        routes,
         encryption,
         gate,
         books: Books::new(),

@@ -178,7 +178,7 @@ impl TlsSettings {
 }
 
 impl Lock for TlsSettings {
-    fn open(&self) -> Result<Opened, Error> {
+    fn open(&self, _connections: usize) -> Result<Opened, Error> {
         let Some(settings) = self.settings()? else { return Ok(Opened::default()) };
         let kept = Arc::new(Kept::new(settings).map_err(|problems| error(&problems))?);
         Ok(Opened { encryption: Some(kept.clone()), gate: None, files: Some(kept), metrics: Some(&METRICS) })

@@ -17,6 +17,7 @@ use crate::http::connection::{Buffers, Service};
 use crate::http::gate::Gate;
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::Limits;
+use crate::http::route::Routes;
 
 /// What the threads of one server share.
 #[derive(Debug)]
@@ -25,6 +26,7 @@ pub(super) struct Shared {
     pub(super) slots: Arc<[Slot]>,
     pub(super) limits: Limits,
     pub(super) handler: MetricsHandler,
+    pub(super) routes: Option<Arc<dyn Routes>>,
     pub(super) encryption: Option<Encryption>,
     pub(super) gate: Option<Arc<dyn Gate>>,
     pub(super) books: Books,
@@ -80,7 +82,11 @@ fn attend(
         // A collector's panic is caught where it runs; this is for what nobody thought of. The buffers hold bytes
         // only, so they are fit for the next connection whatever happened.
         let served = catch_unwind(AssertUnwindSafe(|| {
-            let service = Service { handler: &shared.handler, gate: shared.gate.as_deref() };
+            let service = Service {
+                handler: &shared.handler,
+                gate: shared.gate.as_deref(),
+                routes: shared.routes.as_deref(),
+            };
             serve(&mut link, shared.encryption.as_ref(), memory, &service, &shared.books, buffers);
         }));
         match served {

@@ -10,6 +10,7 @@ use rustls::crypto::ring::Ticketer;
 use rustls::server::NoServerSessionStorage;
 
 use super::identity::Identity;
+use super::metrics::{NOT_AFTER, RELOADS};
 use super::problem::{Part, Problem, Remark};
 use super::provider::{provider, versions};
 use super::settings::{Policy, Settings};
@@ -53,6 +54,14 @@ impl Loaded {
     /// Whether making it again would make the same. One stat(2) for each file.
     pub(crate) fn is_current(&mut self) -> bool {
         self.watched.iter_mut().all(Watched::is_current)
+    }
+
+    /// Tells the metrics that handshakes go by this from now on.
+    pub(crate) fn now_used(&self, again: bool) {
+        NOT_AFTER.set(self.not_after as f64);
+        if again {
+            RELOADS.inc();
+        }
     }
 
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failed> {

@@ -4,7 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
 use super::context::{Context, Failed, Keeper, Loaded};
-use super::metrics::{NOT_AFTER, RELOAD_FAILURES, RELOADS};
+use super::metrics::reload_failed;
 use super::problem::{Part, Problem};
 use super::settings::Settings;
 
@@ -42,7 +42,7 @@ impl Kept {
         for remark in remarks {
             log::warn!("{remark}");
         }
-        NOT_AFTER.set(good.not_after as f64);
+        good.now_used(false);
         Ok(Self { settings, state: Mutex::new(State { good, bad: None }) })
     }
 
@@ -68,8 +68,7 @@ impl Kept {
         if !unchanged {
             match Loaded::new(&self.settings) {
                 Ok(loaded) => {
-                    RELOADS.inc();
-                    NOT_AFTER.set(loaded.not_after as f64);
+                    loaded.now_used(true);
                     log::info!("certificate and key have changed and are read again");
                     loaded.remarks.iter().for_each(|remark| log::warn!("{remark}"));
                     *good = loaded;
@@ -78,7 +77,7 @@ impl Kept {
                 Err(failed) => {
                     // A file that is missing is looked for at each handshake, and told once.
                     if bad.as_ref().is_none_or(|bad| bad.problems != failed.problems) {
-                        RELOAD_FAILURES.inc();
+                        reload_failed();
                         for problem in &failed.problems {
                             log::error!("{problem}; the certificate and key from before are kept");
                         }

@@ -48,6 +48,11 @@ impl Collect for Failures {
     }
 }
 
+/// Counts a change that cannot be used.
+pub(crate) fn reload_failed() {
+    RELOAD_FAILURES.inc();
+}
+
 /// Counts a failure, and logs it where that is of use. Strangers can fail at will, so it is no warning.
 pub(crate) fn handshake_failed(failure: Failure) {
     FAILED[failure as usize].add(1);

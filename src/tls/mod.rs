@@ -20,7 +20,7 @@ mod x509;
 pub(crate) use context::{Context, Failed, Keeper, Loaded};
 pub(crate) use failure::Failure;
 pub(crate) use kept::Kept;
-pub(crate) use metrics::{TLS_METRICS, handshake_failed};
+pub(crate) use metrics::{TLS_METRICS, handshake_failed, reload_failed};
 pub(crate) use problem::{Part, Problem, Remark};
 pub(crate) use session::{Memory, Session};
 pub(crate) use settings::{Clients, Curve, Pem, Policy, Settings, Suite, Version};

@@ -69,11 +69,36 @@ impl Policy {
     }
 }
 
+impl Policy {
+    /// As in the web configuration file, all of them.
+    pub(crate) const NAMES: &'static [(&'static str, Self)] = &[
+        ("NoClientCert", Self::NoClientCert),
+        ("RequestClientCert", Self::RequestClientCert),
+        ("RequireAnyClientCert", Self::RequireAnyClientCert),
+        ("VerifyClientCertIfGiven", Self::VerifyClientCertIfGiven),
+        ("RequireAndVerifyClientCert", Self::RequireAndVerifyClientCert),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        name(Self::NAMES, self)
+    }
+}
+
 /// Protocol versions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Version {
     Tls12,
     Tls13,
+}
+
+impl Version {
+    /// As in the web configuration file, all of them.
+    pub(crate) const NAMES: &'static [(&'static str, Self)] =
+        &[("TLS12", Self::Tls12), ("TLS13", Self::Tls13)];
+
+    pub(crate) fn name(self) -> &'static str {
+        name(Self::NAMES, self)
+    }
 }
 
 /// Cipher suites by their IANA names; `TLS_ECDHE_*` are of TLS 1.2, the others of TLS 1.3.
@@ -91,10 +116,61 @@ pub(crate) enum Suite {
     TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
 }
 
+impl Suite {
+    /// As in the registry and in the web configuration file, all of them.
+    pub(crate) const NAMES: &'static [(&'static str, Self)] = &[
+        ("TLS_AES_128_GCM_SHA256", Self::TLS_AES_128_GCM_SHA256),
+        ("TLS_AES_256_GCM_SHA384", Self::TLS_AES_256_GCM_SHA384),
+        ("TLS_CHACHA20_POLY1305_SHA256", Self::TLS_CHACHA20_POLY1305_SHA256),
+        ("TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", Self::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256),
+        ("TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", Self::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384),
+        (
+            "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+            Self::TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+        ),
+        ("TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", Self::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256),
+        ("TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", Self::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384),
+        ("TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", Self::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256),
+    ];
+
+    pub(crate) fn name(self) -> &'static str {
+        name(Self::NAMES, self)
+    }
+}
+
 /// Groups for the key exchange.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Curve {
     X25519,
     P256,
     P384,
+}
+
+impl Curve {
+    /// As in the web configuration file, all of them.
+    pub(crate) const NAMES: &'static [(&'static str, Self)] =
+        &[("X25519", Self::X25519), ("CurveP256", Self::P256), ("CurveP384", Self::P384)];
+
+    pub(crate) fn name(self) -> &'static str {
+        name(Self::NAMES, self)
+    }
+}
+
+fn name<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
+    names.iter().find(|(_, known)| *known == value).map_or("", |(name, _)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_has_a_name() {
+        assert_eq!(Policy::VerifyClientCertIfGiven.name(), "VerifyClientCertIfGiven");
+        assert_eq!(Version::Tls13.name(), "TLS13");
+        assert_eq!(Curve::P384.name(), "CurveP384");
+        for (name, suite) in Suite::NAMES {
+            assert_eq!(*name, std::format!("{suite:?}"));
+        }
+    }
 }

@@ -140,3 +140,94 @@ fn nginx_keeps_its_connection_to_us() {
     assert_eq!(used.len(), 1, "nginx used several connections: {used:?}");
     assert_eq!(nginx.errors(), "");
 }
+
+/// The program below `/prometheus/` of an nginx, in the two ways that manuals show.
+fn below_prometheus() -> [(Served, Nginx); 2] {
+    let url = "--web.external-url=http://proxy.example/prometheus/";
+    // Passed on as it is.
+    let whole = Served::program(&[url, "--web.enable-lifecycle"]);
+    let whole_nginx = Nginx::start(
+        &kept_upstream(whole.address),
+        "location /prometheus/ { proxy_pass http://kept; proxy_http_version 1.1; proxy_set_header Connection \"\"; }\n",
+    );
+    // Taken off: the address has a path of its own.
+    let stripped = Served::program(&[url, "--web.route-prefix=/", "--web.enable-lifecycle"]);
+    let stripped_nginx =
+        Nginx::start(&kept_upstream(stripped.address), &plain_location("/prometheus/", stripped.address));
+    [(whole, whole_nginx), (stripped, stripped_nginx)]
+}
+
+#[test]
+fn the_program_is_reached_below_a_path_whether_or_not_nginx_takes_it_off() {
+    for (_program, nginx) in &below_prometheus() {
+        for target in [
+            "/prometheus/",
+            "/prometheus/metrics",
+            "/prometheus/metrics?name[]=scrapeport_build_info",
+            // nginx finds its location by the path that these mean, and sends on what was sent.
+            "//prometheus/metrics",
+            "/%70rometheus/metrics",
+            "/x/../prometheus/metrics",
+            "/prometheus/./metrics",
+        ] {
+            let page = exchange(nginx.address, &get(target, ""));
+            assert_eq!(page.status, Some(200), "{target} {page}");
+            assert!(page.text().contains("\nscrapeport_build_info{"), "{target} {page}");
+            assert_eq!(page.text().contains("process_"), !target.contains("name[]"), "{target}");
+        }
+        let healthy = exchange(nginx.address, &get("/prometheus/-/healthy", ""));
+        assert_eq!((healthy.status, healthy.text().as_str()), (Some(200), "scrapeport is healthy.\n"));
+        for target in ["/metrics", "/prometheusx", "/prometheus/../metrics", "/prometheus/%2e%2e/metrics"] {
+            assert_eq!(exchange(nginx.address, &get(target, "")).status, Some(404), "{target}");
+        }
+        let moved = exchange(nginx.address, &get("/prometheus", ""));
+        assert_eq!(moved.status, Some(301), "{moved}");
+        assert!(moved.header("Location").is_some_and(|place| place.ends_with("/prometheus/")), "{moved}");
+    }
+}
+
+#[test]
+fn a_redirect_of_ours_leads_through_nginx_to_the_metrics() {
+    let program = Served::program(&["--web.external-url=http://proxy.example/prometheus/"]);
+    let nginx = Nginx::start(
+        &kept_upstream(program.address),
+        &format!("location / {{ proxy_pass http://{}; }}\n", program.address),
+    );
+    let moved = exchange(nginx.address, &get("/", ""));
+    assert_eq!((moved.status, moved.header("Location")), (Some(302), Some("/prometheus")), "{moved}");
+    let page = exchange(nginx.address, &get("/prometheus", ""));
+    assert!(page.status == Some(200) && page.text().contains("scrapeport_build_info{"), "{page}");
+    let lost = exchange(nginx.address, &get("/other", ""));
+    assert_eq!(lost.status, Some(404));
+    assert!(
+        lost.text().starts_with("# HTTP 404 Not Found: ") && lost.text().contains(" /prometheus,"),
+        "{lost}"
+    );
+    assert_eq!(nginx.errors(), "");
+}
+
+#[test]
+fn the_lifecycle_works_through_nginx() {
+    let patience = std::time::Duration::from_secs(10);
+    for (mut program, nginx) in below_prometheus() {
+        let ask = |method: &str, page: &str| {
+            let mut connection = Connection::open(nginx.address);
+            let request =
+                format!("{method} /prometheus/-/{page} HTTP/1.1\r\nHost: x\r\nContent-Length: 0\r\n\r\n");
+            connection.send(request.as_bytes());
+            connection.receive(method)
+        };
+        let wrong = ask("GET", "quit");
+        assert_eq!((wrong.status, wrong.header("Allow")), (Some(405), Some("POST, PUT")), "{wrong}");
+        assert!(wrong.text().contains("Only POST or PUT requests allowed"), "{wrong}");
+        for method in ["POST", "PUT"] {
+            let reloaded = ask(method, "reload");
+            assert_eq!((reloaded.status, reloaded.text().as_str()), (Some(200), ""), "{reloaded}");
+        }
+        let quit = ask("POST", "quit");
+        assert_eq!((quit.status, quit.text().as_str()), (Some(200), "Requesting termination... Goodbye!"));
+        let status = program.running.wait(patience).expect("the program ends");
+        assert_eq!(status.code(), Some(0));
+        assert_eq!(nginx.errors(), "");
+    }
+}

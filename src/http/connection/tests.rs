@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::collector::{Collect, CollectError, Collector};
 use crate::counter::Counter;
+use crate::http::route::{Document, Route, error_body};
 use crate::registry::Registry;
 use crate::text::{Kind, Page};
 
@@ -90,7 +91,7 @@ impl Client {
     }
 
     fn talk(mut self, handler: &MetricsHandler, buffers: &mut Buffers, books: &Books) -> Self {
-        serve(&mut self, &Service { handler, gate: None }, books, buffers);
+        serve(&mut self, &Service { handler, gate: None, routes: None }, books, buffers);
         self
     }
 
@@ -98,7 +99,15 @@ impl Client {
     fn pass(mut self, gate: &dyn Gate, registry: &'static Registry, buffer: usize) -> Self {
         let handler = MetricsHandler::new(registry);
         let mut buffers = Buffers::new(&Limits { buffer, ..Limits::DEFAULT });
-        serve(&mut self, &Service { handler: &handler, gate: Some(gate) }, &Books::default(), &mut buffers);
+        let service = Service { handler: &handler, gate: Some(gate), routes: None };
+        serve(&mut self, &service, &Books::default(), &mut buffers);
+        self
+    }
+
+    fn talk_with(mut self, routes: &dyn Routes, limits: &Limits) -> Self {
+        let handler = MetricsHandler::new(&SMALL);
+        let service = Service { handler: &handler, gate: None, routes: Some(routes) };
+        serve(&mut self, &service, &Books::default(), &mut Buffers::new(limits));
         self
     }
 
@@ -928,4 +937,115 @@ proptest! {
         Client::new([b"GET / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", &input[..]].concat()).talk_to(&SMALL);
         Client::new([b"GET / HTTP/1.1\r\n", &input[..]].concat()).talk_to(&SMALL);
     }
+}
+
+/// Routes for the tests: metrics but for a few paths.
+#[derive(Debug)]
+struct Doors;
+
+static LONG: [u8; 5_000] = [b'x'; 5_000];
+
+impl Routes for Doors {
+    fn route(&self, method: &[u8], target: &[u8]) -> Route<'_> {
+        Route::Document(match target {
+            b"/ready" => Document::new(200, crate::http::route::TEXT, &b"ready\n"[..]),
+            b"/nothing" => Document::new(200, "", &b""[..]),
+            b"/old" => Document::error(302, error_body(302, "it moved", "follow")).at("/new"),
+            b"/far" => Document::new(302, "", &b""[..]).at(FAR),
+            b"/not" => Document::error(405, error_body(405, "no", "use PUT")).allowing("PUT"),
+            b"/last" => Document::new(200, "", method.to_owned()).closing(),
+            b"/long" => Document::new(200, "x/y", &LONG[..]),
+            _ => return Route::Metrics,
+        })
+    }
+}
+
+/// The longest place that is told.
+const FAR: &str = match core::str::from_utf8(&[b'/'; crate::http::route::LONGEST_LOCATION]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
+fn routed(input: impl AsRef<[u8]>) -> Client {
+    Client::new(input).talk_with(&Doors, &Limits::DEFAULT)
+}
+
+const PLAIN: &str = "Content-Type: text/plain; charset=utf-8\r\n";
+
+#[test]
+fn what_is_no_document_goes_by_the_method_table() {
+    assert_eq!(routed("GET /metrics HTTP/1.1\r\n\r\n").text(), page(false));
+    assert_eq!(routed("OPTIONS * HTTP/1.1\r\n\r\n").text(), response("200 OK", ALLOW, ""));
+    assert!(routed("POST /metrics HTTP/1.1\r\n\r\n").text().starts_with("HTTP/1.1 405 "));
+    assert_eq!(routed("GET /metrics\r\n\r\n").text(), refusal("400 Bad Request", NO_VERSION));
+}
+
+#[test]
+fn a_document_leaves_in_one_piece_and_the_connection_goes_on() {
+    let moved = format!("{PLAIN}Location: /new\r\n");
+    let not = format!("{PLAIN}Allow: PUT\r\n");
+    let far = format!("Location: {FAR}\r\n");
+    for (target, expected) in [
+        ("/ready", response("200 OK", PLAIN, "ready\n")),
+        ("/nothing", response("200 OK", "", "")),
+        ("/old", response("302 Found", &moved, "# HTTP 302 Found: it moved; follow\n")),
+        ("/far", response("302 Found", &far, "")),
+        ("/not", response("405 Method Not Allowed", &not, "# HTTP 405 Method Not Allowed: no; use PUT\n")),
+    ] {
+        let client = routed(format!("GET {target} HTTP/1.1\r\n\r\n").repeat(3));
+        assert_eq!(client.text(), expected.repeat(3), "{target}");
+        assert_eq!(client.writes, [expected.len(); 3], "{target}");
+    }
+}
+
+#[test]
+fn a_document_after_head_has_its_length_and_no_body() {
+    let whole = response("200 OK", PLAIN, "ready\n");
+    let head = whole.strip_suffix("ready\n").unwrap();
+    let client = routed("HEAD /ready HTTP/1.1\r\n\r\nGET /ready HTTP/1.1\r\n\r\n");
+    assert_eq!(client.text(), head.to_owned() + &whole);
+    let long = routed("HEAD /long HTTP/1.1\r\n\r\n");
+    assert_eq!(long.writes.len(), 1);
+    assert!(long.text().ends_with("Content-Length: 5000\r\n\r\n"));
+}
+
+#[test]
+fn a_long_document_leaves_in_pieces_of_the_buffer() {
+    let whole = response("200 OK", "Content-Type: x/y\r\n", core::str::from_utf8(&LONG).unwrap());
+    for buffer in [2 * 1024, 4 * 1024, 5_000, 5_336, 5_337, 16 * 1024] {
+        let limits = Limits { buffer, ..Limits::DEFAULT };
+        let client = Client::new("GET /long HTTP/1.1\r\n\r\n".repeat(2)).talk_with(&Doors, &limits);
+        assert_eq!(client.text(), whole.repeat(2), "{buffer}");
+        assert!(client.writes.iter().all(|length| *length <= buffer));
+        let pieces = 1 + (LONG.len().saturating_sub(buffer - 336)).div_ceil(buffer);
+        assert_eq!(client.writes.len(), 2 * pieces, "{buffer}");
+    }
+}
+
+#[test]
+fn a_last_document_ends_the_connection() {
+    let closed = response("200 OK", "Connection: close\r\n", "POST");
+    let client = routed("POST /last HTTP/1.1\r\n\r\n").text();
+    assert_eq!(client, closed);
+    // The body that nobody reads must not reset the connection under the response.
+    let client = routed("POST /last HTTP/1.1\r\nContent-Length: 3\r\n\r\nabcGET / HTTP/1.1\r\n\r\n");
+    assert_eq!(client.text(), closed);
+    assert!(client.phases.contains(&Phase::Linger));
+    // HTTP/1.0 ends it anyway.
+    let old = routed("GET /ready HTTP/1.0\r\n\r\n").text();
+    assert_eq!(old, response("200 OK", &format!("{PLAIN}Connection: close\r\n"), "ready\n"));
+}
+
+#[test]
+fn documents_are_counted_by_their_status_and_are_no_scrapes() {
+    let books = Books::default();
+    let handler = MetricsHandler::new(&SMALL);
+    let mut client = Client::new("GET /old HTTP/1.1\r\n\r\nGET /long HTTP/1.1\r\n\r\n");
+    client.refuses_after = 1;
+    let service = Service { handler: &handler, gate: None, routes: Some(&Doors) };
+    serve(&mut client, &service, &books, &mut Buffers::new(&Limits::DEFAULT));
+    let answered = books.answered.borrow();
+    let seen: Vec<_> = answered.iter().map(|one| (one.status, one.scrape, one.complete)).collect();
+    assert_eq!(seen, [(302, false, true), (200, false, false)]);
+    assert_eq!(answered[0].bytes, client.output.len() as u64);
 }

@@ -1,0 +1,89 @@
+//! The help texts, for standard output.
+
+use core::fmt::Write;
+use std::format;
+use std::string::String;
+
+use super::flags::{Groups, Kind, SERVE};
+
+/// What there is a help text about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Topic {
+    Program,
+    #[cfg(feature = "web-config")]
+    Check,
+    #[cfg(feature = "web-config")]
+    HashPassword,
+}
+
+/// The text about a topic.
+pub(crate) fn help(topic: Topic) -> String {
+    match topic {
+        Topic::Program => page(PROGRAM, SERVE, PROGRAM_END),
+        #[cfg(feature = "web-config")]
+        Topic::Check => page(CHECK, super::flags::CHECK, CHECK_END),
+        #[cfg(feature = "web-config")]
+        Topic::HashPassword => page(HASH_PASSWORD, super::flags::HASH_PASSWORD, HASH_PASSWORD_END),
+    }
+}
+
+const PROGRAM: &str = "\
+Serves the metrics of this machine to Prometheus over HTTP.
+
+Usage: scrapeport [FLAG]...
+       scrapeport check web-config FILE...    Check web configuration files.
+       scrapeport hash-password [FLAG]...     Make a password hash for such a file.
+       scrapeport help [COMMAND]              Print the help of a command.
+";
+const PROGRAM_END: &str = "
+A switch has a form with --no- that turns it off. @FILE stands for the lines of the file, one argument each.
+
+SIGTERM or SIGINT: running responses are finished, then the exit status is 0. A second one: exit at once,
+status 1. SIGHUP: the web configuration file is read again. The status is also 1 if a flag is wrong or an
+address cannot be listened on.
+";
+
+#[cfg(feature = "web-config")]
+const CHECK: &str = "\
+Checks web configuration files as the program would read them, without opening a port.
+
+Usage: scrapeport check web-config FILE...
+";
+#[cfg(feature = "web-config")]
+const CHECK_END: &str = "
+Standard error gets FILE SUCCESS or FILE FAILED with the reasons for each file. The exit status is 0 if all
+are good, otherwise 1.
+";
+
+#[cfg(feature = "web-config")]
+const HASH_PASSWORD: &str = "\
+Makes the hash of a password for basic_auth_users of a web configuration file.
+
+Usage: scrapeport hash-password [FLAG]...
+";
+#[cfg(feature = "web-config")]
+const HASH_PASSWORD_END: &str = "
+The password is asked for twice on a terminal; otherwise it is the first line of standard input. It is never
+an argument, which every user of the machine could see.
+";
+
+fn page(begin: &str, groups: Groups, end: &str) -> String {
+    let mut out = String::from(begin);
+    for (group, flags) in groups {
+        let _ = write!(out, "\n{group}:\n");
+        for flag in *flags {
+            let short = flag.short.map(|letter| format!("-{letter}, ")).unwrap_or_default();
+            let (no, value) = match flag.kind {
+                Kind::Value(what) | Kind::Values(what) => ("", format!("={what}")),
+                Kind::Switch => ("[no-]", String::new()),
+                Kind::Question => ("", String::new()),
+            };
+            let _ = writeln!(out, "  {short}--{no}{}{value}", flag.long);
+            for line in flag.help {
+                let _ = writeln!(out, "        {line}");
+            }
+        }
+    }
+    out.push_str(end);
+    out
+}

@@ -1,0 +1,214 @@
+//! The command line. Flags are named as in the node exporter and in Prometheus, so that unit files carry over.
+
+mod expand;
+mod flags;
+mod help;
+mod reader;
+#[cfg(feature = "web-config")]
+mod tools;
+
+use std::ffi::{OsStr, OsString};
+use std::format;
+use std::path::PathBuf;
+use std::string::{String, ToString};
+use std::vec::Vec;
+
+use log::LevelFilter;
+
+use super::prefix::Prefix;
+use crate::nearest::nearest;
+use flags::{
+    CONFIG_FILE, DEFAULT_ADDRESS, ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN, LOG_LEVEL,
+    ROUTE_PREFIX, SERVE,
+};
+pub(crate) use help::{Topic, help};
+use reader::{Given, Reader};
+
+/// What the command line asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Command {
+    Serve(Options),
+    /// Check these web configuration files.
+    #[cfg(feature = "web-config")]
+    Check(Vec<PathBuf>),
+    #[cfg(feature = "web-config")]
+    HashPassword(super::hash_password::HashPassword),
+    Help(Topic),
+    Version,
+}
+
+/// How to serve.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Options {
+    pub(crate) listen: Vec<String>,
+    /// The web configuration file.
+    pub(crate) config_file: Option<PathBuf>,
+    pub(crate) prefix: Prefix,
+    pub(crate) lifecycle: bool,
+    pub(crate) log_level: LevelFilter,
+}
+
+/// A command line that cannot be followed: one line that says why.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Usage(pub(crate) String);
+
+const COMMANDS: [&str; 3] = ["check", "hash-password", "help"];
+
+/// Why a program without a web configuration does not do what was asked.
+#[cfg(not(feature = "web-config"))]
+const BUILT_WITHOUT: &str = "this program was built without web configuration files (feature web-config)";
+
+/// Reads the arguments that follow the program's name.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, Usage> {
+    let mut arguments = expand::expand(arguments)?;
+    // A command comes first; without one the program serves.
+    let is_command = arguments.first().is_some_and(|first| !first.as_encoded_bytes().starts_with(b"-"));
+    if !is_command {
+        return serve(arguments);
+    }
+    let command = arguments.remove(0);
+    match command.to_str() {
+        #[cfg(feature = "web-config")]
+        Some("check") => tools::check(arguments),
+        #[cfg(feature = "web-config")]
+        Some("hash-password") => tools::hash_password(arguments),
+        #[cfg(not(feature = "web-config"))]
+        Some(name @ ("check" | "hash-password")) => Err(Usage(format!("{name}: {BUILT_WITHOUT}"))),
+        Some("help") => topic(&arguments),
+        _ => {
+            let hint = nearest(&command.to_string_lossy(), COMMANDS)
+                .map(|command| format!(" (did you mean {command}?)"));
+            Err(Usage(format!("unknown command {}{}", shown(&command), hint.unwrap_or_default())))
+        }
+    }
+}
+
+fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
+    let mut listen = Vec::new();
+    let mut log_level = LevelFilter::Info;
+    let (mut external, mut prefix) = (None, None);
+    let mut config_file = None;
+    let mut lifecycle = false;
+    let mut reader = Reader::new(arguments, SERVE);
+    while let Some(given) = reader.next()? {
+        match given {
+            Given::Value(flag, value) if *flag == LISTEN => listen.push(filled(flag, value)?),
+            Given::Value(flag, value) if *flag == LOG_LEVEL => log_level = level(&filled(flag, value)?)?,
+            // An empty value of these means none, as in the Go exporters.
+            Given::Value(_, value) if value.is_empty() => {}
+            Given::Value(flag, value) if *flag == EXTERNAL_URL => {
+                external = Some(with(flag, text(flag, value)?, Prefix::of_url)?);
+            }
+            Given::Value(flag, value) if *flag == ROUTE_PREFIX => {
+                prefix = Some(with(flag, text(flag, value)?, Prefix::of_path)?);
+            }
+            Given::Value(flag, value) if *flag == CONFIG_FILE => config_file = Some(file(flag, value)?),
+            Given::Switch(flag, on) if *flag == ENABLE_LIFECYCLE => lifecycle = on,
+            Given::Question(flag) => return Ok(answer(flag, Topic::Program)),
+            Given::Value(flag, _) | Given::Switch(flag, _) => {
+                return Err(Usage(format!("--{} has no meaning here", flag.long)));
+            }
+            Given::Word(word) => {
+                let late = word.to_str().is_some_and(|word| COMMANDS.contains(&word));
+                let why = if late { ": a command comes first" } else { ": there are only flags" };
+                return Err(Usage(format!("unexpected argument {}{why}", shown(&word))));
+            }
+        }
+    }
+    if listen.is_empty() {
+        listen.push(DEFAULT_ADDRESS.to_string());
+    }
+    // The path of the external URL is only the default.
+    let prefix = prefix.or(external).unwrap_or_default();
+    Ok(Command::Serve(Options { listen, config_file, prefix, lifecycle, log_level }))
+}
+
+#[cfg(feature = "web-config")]
+#[allow(clippy::unnecessary_wraps, reason = "without the feature there is no such file")]
+fn file(_: &Flag, value: OsString) -> Result<PathBuf, Usage> {
+    Ok(PathBuf::from(value))
+}
+
+#[cfg(not(feature = "web-config"))]
+fn file(flag: &Flag, value: OsString) -> Result<PathBuf, Usage> {
+    Err(Usage(format!("--{}={}: {BUILT_WITHOUT}", flag.long, unquoted(value))))
+}
+
+/// `help`, perhaps with the name of a command.
+fn topic(words: &[OsString]) -> Result<Command, Usage> {
+    let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+    let words: Vec<_> = words.iter().map(AsRef::as_ref).collect();
+    match words[..] {
+        [] | ["help" | "-h" | "--help"] => Ok(Command::Help(Topic::Program)),
+        #[cfg(feature = "web-config")]
+        ["check" | "check web-config"] | ["check", "web-config"] => Ok(Command::Help(Topic::Check)),
+        #[cfg(feature = "web-config")]
+        ["hash-password"] => Ok(Command::Help(Topic::HashPassword)),
+        #[cfg(not(feature = "web-config"))]
+        [name @ ("check" | "hash-password"), ..] => Err(Usage(format!("{name}: {BUILT_WITHOUT}"))),
+        [first, ..] => {
+            Err(Usage(format!("no help about {}: the commands are {}", shown(first), COMMANDS.join(", "))))
+        }
+    }
+}
+
+fn answer(flag: &Flag, topic: Topic) -> Command {
+    if *flag == HELP { Command::Help(topic) } else { Command::Version }
+}
+
+fn text(flag: &Flag, value: OsString) -> Result<String, Usage> {
+    value.into_string().map_err(|value| Usage(format!("--{}: {} is not UTF-8", flag.long, shown(&value))))
+}
+
+/// Text that must not be empty.
+fn filled(flag: &Flag, value: OsString) -> Result<String, Usage> {
+    match text(flag, value)? {
+        value if value.is_empty() => Err(Usage(format!("--{} needs a value that is not empty", flag.long))),
+        value => Ok(value),
+    }
+}
+
+/// A value that is read by a function, which says what is wrong with it.
+fn with<T>(
+    flag: &Flag,
+    value: String,
+    read: impl FnOnce(&str) -> Result<T, &'static str>,
+) -> Result<T, Usage> {
+    read(&value).map_err(|problem| Usage(format!("--{}={}: {problem}", flag.long, unquoted(&value))))
+}
+
+fn level(word: &str) -> Result<LevelFilter, Usage> {
+    match word {
+        "debug" => Ok(LevelFilter::Debug),
+        "info" => Ok(LevelFilter::Info),
+        "warn" => Ok(LevelFilter::Warn),
+        "error" => Ok(LevelFilter::Error),
+        _ => Err(Usage(format!("--log.level={}: must be debug, info, warn or error", unquoted(word)))),
+    }
+}
+
+/// Something that was typed, in quotes, on one line and not too long.
+pub(super) fn shown(typed: impl AsRef<OsStr>) -> String {
+    format!("'{}'", unquoted(typed))
+}
+
+/// The same without quotes.
+pub(super) fn unquoted(typed: impl AsRef<OsStr>) -> String {
+    const LONGEST: usize = 256;
+    let text = typed.as_ref().to_string_lossy();
+    let mut out = String::new();
+    for (count, character) in text.chars().enumerate() {
+        if count == LONGEST {
+            out.push_str("...");
+            break;
+        }
+        match character {
+            '"' | '\'' => out.push(character),
+            _ => out.extend(character.escape_debug()),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! Reads arguments by a table of flags. The rules are those of the Go exporters (kingpin): `--flag=value` or
+//! `--flag value`, `--no-flag` for switches, and what may not be repeated is refused if it is.
+
+use std::ffi::OsString;
+use std::format;
+use std::string::String;
+use std::vec::Vec;
+
+use lexopt::{Arg, Parser};
+
+use super::flags::{Flag, Groups, Kind, all};
+use super::{Usage, shown, unquoted};
+use crate::nearest::nearest;
+
+/// The arguments that are left.
+pub(super) struct Reader {
+    parser: Parser,
+    groups: Groups,
+    seen: Vec<&'static str>,
+}
+
+/// One argument, with its value.
+#[derive(Debug)]
+pub(super) enum Given {
+    Value(&'static Flag, OsString),
+    Switch(&'static Flag, bool),
+    Question(&'static Flag),
+    /// Something without dashes.
+    Word(OsString),
+}
+
+impl Reader {
+    pub(super) fn new(arguments: Vec<OsString>, groups: Groups) -> Self {
+        Self { parser: Parser::from_args(arguments), groups, seen: Vec::new() }
+    }
+
+    pub(super) fn next(&mut self) -> Result<Option<Given>, Usage> {
+        let groups = self.groups;
+        let Some(argument) = self.parser.next().map_err(|error| Usage(unquoted(format!("{error}"))))? else {
+            return Ok(None);
+        };
+        let is_long = matches!(argument, Arg::Long(_));
+        let (flag, on) = match argument {
+            Arg::Long(name) => find_long(groups, name).ok_or_else(|| unknown(groups, "--", name))?,
+            Arg::Short(letter) => match all(groups).find(|flag| flag.short == Some(letter)) {
+                Some(flag) => (flag, true),
+                None => return Err(unknown(groups, "-", &whole_word(&mut self.parser, letter))),
+            },
+            Arg::Value(value) => return Ok(Some(Given::Word(value))),
+        };
+        let given = match flag.kind {
+            Kind::Value(what) | Kind::Values(what) => Given::Value(flag, self.value(flag, what)?),
+            Kind::Switch => Given::Switch(flag, on),
+            Kind::Question => Given::Question(flag),
+        };
+        // What stands behind a short flag is another one: `-hV`.
+        let more = if is_long { self.parser.optional_value() } else { None };
+        if let Some(value) = more {
+            return Err(Usage(format!("--{} takes no value, but got {}", flag.long, shown(&value))));
+        }
+        self.note(flag)?;
+        Ok(Some(given))
+    }
+
+    fn value(&mut self, flag: &Flag, what: &str) -> Result<OsString, Usage> {
+        if let Some(value) = self.parser.optional_value() {
+            return Ok(value);
+        }
+        // A flag is no value: with `--a --b` the value of `--a` was forgotten.
+        let next = self.parser.try_raw_args().and_then(|mut rest| rest.next_if(|next| !is_flag(next)));
+        next.ok_or_else(|| Usage(format!("--{} needs a value: --{0}={what}", flag.long)))
+    }
+
+    fn note(&mut self, flag: &'static Flag) -> Result<(), Usage> {
+        let once = matches!(flag.kind, Kind::Value(_) | Kind::Switch);
+        if once && self.seen.contains(&flag.long) {
+            return Err(Usage(format!("flag '{}' cannot be repeated", flag.long)));
+        }
+        self.seen.push(flag.long);
+        Ok(())
+    }
+}
+
+fn is_flag(argument: &std::ffi::OsStr) -> bool {
+    let bytes = argument.as_encoded_bytes();
+    bytes.len() > 1 && bytes.starts_with(b"-")
+}
+
+/// A flag by its name, and whether it is switched on.
+fn find_long(groups: Groups, name: &str) -> Option<(&'static Flag, bool)> {
+    let by_name = all(groups).find(|flag| flag.long == name);
+    by_name.map(|flag| (flag, true)).or_else(|| {
+        let positive = name.strip_prefix("no-")?;
+        let flag = all(groups).find(|flag| flag.long == positive && flag.kind == Kind::Switch)?;
+        Some((flag, false))
+    })
+}
+
+/// What was written behind one dash: perhaps a long flag that lacks the other.
+fn whole_word(parser: &mut Parser, first: char) -> String {
+    let rest = parser.optional_value().unwrap_or_default();
+    let mut word = String::from(first);
+    word.push_str(rest.to_string_lossy().split('=').next().unwrap_or_default());
+    word
+}
+
+fn unknown(groups: Groups, dashes: &str, name: &str) -> Usage {
+    let (no, positive) = name.strip_prefix("no-").map_or(("", name), |positive| ("no-", positive));
+    let wanted = all(groups).filter(|flag| no.is_empty() || flag.kind == Kind::Switch);
+    let hint = match nearest(positive, wanted.map(|flag| flag.long)) {
+        Some(long) => format!(" (did you mean --{no}{long}?)"),
+        None => String::new(),
+    };
+    Usage(format!("unknown flag {dashes}{}{hint}", unquoted(name)))
+}
