@@ -170,3 +170,17 @@ pub fn serve(shape: Shape, server_metrics: bool, announce: impl Fn(std::net::Soc
     announce(server.local_addr().unwrap());
     thread.join().unwrap();
 }
+
+/// The same over TLS, with room for so many connections.
+pub fn serve_encrypted(
+    shape: Shape,
+    [certificate, key]: [&std::path::Path; 2],
+    connections: usize,
+    announce: impl Fn(std::net::SocketAddr),
+) {
+    let builder = scrapeport::Server::builder(registry(shape)).server_metrics(false);
+    let builder = builder.certfile(certificate).keyfile(key).max_connections(connections);
+    let (server, thread) = builder.start_on("127.0.0.1:0").unwrap();
+    announce(server.local_addr().unwrap());
+    thread.join().unwrap();
+}

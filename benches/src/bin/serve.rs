@@ -60,8 +60,10 @@ fn shape(size: &str) -> Shape {
 fn compare(size: &str, how: Connections, requests: u32, quick: bool) {
     let rounds = if quick { 5 } else { 15 };
     let limit = Duration::from_secs(2);
-    let mut running: Vec<(&str, Running)> =
-        KINDS.iter().filter_map(|kind| Some((*kind, Running::start(&program(kind, size), Under::Nothing)?))).collect();
+    let mut running: Vec<(&str, Running)> = KINDS
+        .iter()
+        .filter_map(|kind| Some((*kind, Running::start(&program(kind, size), Under::Nothing)?)))
+        .collect();
     let mut times = vec![Rounds::default(); running.len()];
     let mut rates = vec![Rounds::default(); running.len()];
     let mut bodies = vec![0; running.len()];
