@@ -69,7 +69,9 @@ impl Running {
             }
             Program::Own(arguments) => {
                 let program = match (under, std::env::var_os("COUNTING")) {
-                    (Under::Callgrind, Some(program)) => PathBuf::from(program),
+                    (Under::Callgrind, Some(folder)) => {
+                        Path::new(&folder).join(std::env::current_exe().unwrap().file_name().unwrap())
+                    }
                     _ => std::env::current_exe().unwrap(),
                 };
                 line.push(program.to_str().unwrap().to_owned());

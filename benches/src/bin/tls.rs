@@ -197,36 +197,42 @@ fn load(
 
 /// What a connection costs that has been asked once and is kept.
 fn compare_memory(pair: &Pair) {
-    println!("### Memory of {IDLE} kept TLS connections that wait, after one page of 3 kB each\n");
+    println!(
+        "### Memory of one and of {} kept TLS connections that wait, after one page of 3 kB each\n",
+        IDLE + 1
+    );
     let mut table = Table::new(&[
         "",
-        "kB resident before",
-        "with the connections",
-        "kB resident per connection",
-        "kB private before",
-        "with the connections",
-        "kB private per connection",
+        "kB resident at start",
+        "with one",
+        "with all",
+        "per further connection",
+        "kB private at start",
+        "with one",
+        "with all",
+        "per further connection",
     ]);
     for kind in KINDS {
         let Some(mut server) = Running::start(&program(kind, false, pair, IDLE + 1), Under::Nothing) else {
             continue;
         };
         let client = Client::new(&pair.certificate, false);
-        let before = memory(server.pid);
-        let kept: Vec<Encrypted> = (0..IDLE)
-            .map(|_| {
-                let mut stream = client.connect_as_planned(server.address).unwrap();
-                ask(&mut stream).unwrap();
-                stream
-            })
-            .collect();
-        let with = memory(server.pid);
-        drop(kept);
+        let connect = || -> Encrypted {
+            let mut stream = client.connect_as_planned(server.address).unwrap();
+            ask(&mut stream).unwrap();
+            stream
+        };
+        let idle = memory(server.pid);
+        let first = connect();
+        let one = memory(server.pid);
+        let kept: Vec<Encrypted> = (0..IDLE).map(|_| connect()).collect();
+        let many = memory(server.pid);
+        drop((first, kept));
         server.stop();
         let mut cells = vec![kind.to_owned()];
         for at in 0..2 {
-            let each = (with[at] as f64 - before[at] as f64) / IDLE as f64;
-            cells.extend([before[at].to_string(), with[at].to_string(), short(each)]);
+            let each = (many[at] as f64 - one[at] as f64) / IDLE as f64;
+            cells.extend([idle[at].to_string(), one[at].to_string(), many[at].to_string(), short(each)]);
         }
         table.row(cells);
     }
