@@ -1,7 +1,8 @@
 //! One TLS connection over another transport: the handshake, then plain bytes in and out.
 //!
 //! Records are read and written through memory that a thread has from its start, so what a connection takes from the
-//! heap is rustls's own state. A kept request costs one read and one write below.
+//! heap is rustls's own state. A kept request costs one read and one write below; a ticket leaves with the first
+//! response, the farewell with the last.
 
 use core::fmt;
 use core::time::Duration;
@@ -24,8 +25,11 @@ use crate::http::transport::{Gone, Phase, Transport};
 const INPUT: usize = 32 * 1024;
 /// Bytes of text that one record takes (RFC 8446 §5.1).
 const RECORD: usize = 16 * 1024;
-/// A record of text with its header and its tag, or one message of a handshake.
-const OUTPUT: usize = RECORD + 256 + 5;
+/// What may wait for the next record of text: after a handshake of TLS 1.3 a ticket, which serves nobody before the
+/// client has been answered.
+const WAITING: usize = 1024;
+/// What waits, a record of text with its header and its tag, and the farewell; or one message of a handshake.
+const OUTPUT: usize = WAITING + RECORD + 256 + 5 + 32;
 /// Allocators hand out so much as pages of zeros that are not resident until they are used.
 const UNTOUCHED: usize = 132 * 1024;
 
@@ -54,7 +58,7 @@ pub(crate) struct Session<'a> {
     text: &'a mut [u8],
     pending: core::ops::Range<usize>,
     output: &'a mut [u8],
-    /// Bytes of handshake messages and alerts that wait in the output.
+    /// Bytes of records that wait in the output.
     queued: usize,
     state: State,
 }
@@ -69,14 +73,23 @@ enum State {
     Broken,
 }
 
+/// What follows on text that is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    Nothing,
+    /// More text, soon.
+    More,
+    Farewell,
+}
+
 /// What comes of looking at the records.
 enum Event {
     /// More records are needed.
     Blocked,
     /// Some bytes of text were put where they were wanted.
     Text(usize),
-    /// A record is in the output.
-    Encrypted(usize),
+    /// A record has been added to the output.
+    Encrypted,
     Finished,
 }
 
@@ -144,7 +157,7 @@ impl<'a> Session<'a> {
                 Err(Stop::Failed(failure)) => return Err(failure),
                 Err(Stop::Gone(gone)) => return Err(of(gone)),
                 Ok(Event::Finished) => return Err(Failure::Closed),
-                Ok(Event::Blocked | Event::Text(_) | Event::Encrypted(_)) => {}
+                Ok(Event::Blocked | Event::Text(_) | Event::Encrypted) => {}
             }
             if !self.connection.is_handshaking() {
                 self.state = State::Open;
@@ -209,9 +222,8 @@ impl<'a> Session<'a> {
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
                     data.done();
-                    let queued = core::mem::take(&mut self.queued);
-                    if queued > 0 {
-                        self.below.write(&self.output[..queued]).map_err(Stop::Gone)?;
+                    if self.queued > WAITING || !self.has_finished() {
+                        self.flush(false).map_err(Stop::Gone)?;
                     }
                 }
                 Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => event = Some(Event::Finished),
@@ -219,11 +231,15 @@ impl<'a> Session<'a> {
                     event = Some(match piece {
                         None => Event::Blocked,
                         Some(piece) => {
+                            let room = &mut self.output[self.queued..];
                             let encrypted = match piece {
-                                Some(piece) => traffic.encrypt(piece, self.output),
-                                None => traffic.queue_close_notify(self.output),
+                                Some(piece) => traffic.encrypt(piece, room),
+                                None => traffic.queue_close_notify(room),
                             };
-                            encrypted.map_or(Event::Blocked, Event::Encrypted)
+                            encrypted.map_or(Event::Blocked, |length| {
+                                self.queued += length;
+                                Event::Encrypted
+                            })
                         }
                     });
                 }
@@ -262,29 +278,45 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Encrypts and sends.
-    fn send(&mut self, bytes: &[u8], more: bool) -> Result<(), Gone> {
+    /// Whether the client waits for nothing more than text: the last word of a handshake is its own in TLS 1.3 only.
+    fn has_finished(&self) -> bool {
+        !self.connection.is_handshaking()
+            && self.connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3)
+    }
+
+    /// Sends the records that wait.
+    fn flush(&mut self, more: bool) -> Result<(), Gone> {
+        match core::mem::take(&mut self.queued) {
+            0 => Ok(()),
+            queued if more => self.below.write_part(&self.output[..queued]),
+            queued => self.below.write(&self.output[..queued]),
+        }
+    }
+
+    /// Encrypts and sends; at the very end with the farewell.
+    fn send(&mut self, bytes: &[u8], then: Then) -> Result<(), Gone> {
         let mut pieces = bytes.chunks(RECORD).peekable();
         while let Some(piece) = pieces.next() {
-            let length = self.encrypt(Some(piece))?;
-            if more || pieces.peek().is_some() {
-                self.below.write_part(&self.output[..length])?;
+            self.encrypt(Some(piece))?;
+            let more = pieces.peek().is_some();
+            if then == Then::Farewell && !more {
+                self.say_goodbye()?;
             } else {
-                self.below.write(&self.output[..length])?;
+                self.flush(more || then == Then::More)?;
             }
         }
         Ok(())
     }
 
-    /// Makes a record of the text, or one that says that no more will come, and gives its length in the output.
-    fn encrypt(&mut self, piece: Option<&[u8]>) -> Result<usize, Gone> {
+    /// Makes a record of the text, or one that says that no more will come.
+    fn encrypt(&mut self, piece: Option<&[u8]>) -> Result<(), Gone> {
         if self.state == State::Broken {
             return Err(Gone::Closed);
         }
         loop {
             // Records that came together with this request are kept for the next one.
             match self.advance(&mut [], Some(piece)) {
-                Ok(Event::Encrypted(length)) => return Ok(length),
+                Ok(Event::Encrypted) => return Ok(()),
                 Ok(Event::Finished | Event::Text(_)) => {}
                 Ok(Event::Blocked) | Err(Stop::Failed(_)) => return Err(Gone::Closed),
                 Err(Stop::Gone(gone)) => return Err(gone),
@@ -306,15 +338,15 @@ impl<'a> Session<'a> {
     pub(crate) fn close(mut self) {
         if matches!(self.state, State::Open | State::Finished) {
             self.below.begin_response(None);
-            self.say_goodbye();
+            let _ = self.say_goodbye();
         }
     }
 
-    fn say_goodbye(&mut self) {
-        if let Ok(length) = self.encrypt(None) {
-            let _ = self.below.write(&self.output[..length]);
-        }
+    /// Sends what waits and the farewell.
+    fn say_goodbye(&mut self) -> Result<(), Gone> {
+        let _ = self.encrypt(None);
         self.state = State::Broken;
+        self.flush(false)
     }
 }
 
@@ -346,7 +378,7 @@ impl Transport for Session<'_> {
             match self.advance(into, None) {
                 Ok(Event::Text(length)) => return Ok(length),
                 Ok(Event::Finished) => return Ok(0),
-                Ok(Event::Blocked | Event::Encrypted(_)) => {}
+                Ok(Event::Blocked | Event::Encrypted) => {}
                 Err(Stop::Failed(_)) => return Err(Gone::Closed),
                 Err(Stop::Gone(gone)) => return Err(gone),
             }
@@ -354,15 +386,19 @@ impl Transport for Session<'_> {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        self.send(bytes, false)
+        self.send(bytes, Then::Nothing)
     }
 
     fn write_part(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        self.send(bytes, true)
+        self.send(bytes, Then::More)
+    }
+
+    fn write_last(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.send(bytes, Then::Farewell)
     }
 
     fn close_write(&mut self) {
-        self.say_goodbye();
+        let _ = self.say_goodbye();
         self.below.close_write();
     }
 
