@@ -122,6 +122,9 @@ pub use summary::{Summary, SummaryValue};
 pub use textfile::{Textfile, write_to_textfile};
 #[cfg(feature = "std")]
 pub use timer::{Observe, Timer};
+#[cfg(all(feature = "tls", any(fuzzing, test)))]
+#[doc(hidden)]
+pub use tls::fuzz as tls_fuzz;
 
 /// The code in the guides compiles and runs.
 #[cfg(doctest)]

@@ -6,8 +6,9 @@
 mod support;
 
 use std::alloc::{GlobalAlloc, Layout, System};
+#[cfg(feature = "tls")]
+use std::cell::Cell;
 use std::io::{Read, Write};
-use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use scrapeport::text::{Kind, Page};
@@ -21,11 +22,27 @@ struct Counting;
 
 static ALLOCATIONS: AtomicUsize = AtomicUsize::new(0);
 
+#[cfg(feature = "tls")]
+thread_local! {
+    /// A client with TLS cannot do without a heap; what its thread takes is not counted.
+    static UNCOUNTED: Cell<bool> = const { Cell::new(false) };
+}
+
+fn counts() -> bool {
+    #[cfg(feature = "tls")]
+    if UNCOUNTED.get() {
+        return false;
+    }
+    true
+}
+
 // SAFETY: everything is passed on to the system's allocator.
 #[allow(unsafe_code, reason = "an allocator cannot be written otherwise")]
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Relaxed);
+        if counts() {
+            ALLOCATIONS.fetch_add(1, Relaxed);
+        }
         // SAFETY: as asked for.
         unsafe { System.alloc(layout) }
     }
@@ -66,7 +83,7 @@ static SMALL_FOUND: Registry = Registry::new(&[]).collecting(&[&FOUND_FEW]);
 static LARGE_FOUND: Registry = Registry::new(&[]).collecting(&[&FOUND_MANY]);
 
 /// A scrape that allocates nothing on this side either: reads until the page's last line or chunk. Gives its size.
-fn scrape(client: &mut TcpStream, buffer: &mut [u8], chunked: bool) -> usize {
+fn scrape(client: &mut (impl Read + Write), buffer: &mut [u8], chunked: bool) -> usize {
     client
         .write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nAccept: application/openmetrics-text\r\n\r\n")
         .expect("open");
@@ -134,6 +151,112 @@ fn ten_thousand_scrapes_do_not_grow() {
     assert!(grown <= 64 * 1024, "{grown} bytes");
 }
 
+/// rustls hands over each record in memory of its own, in and out: one allocation for a record that is read, one for
+/// each that is written. Nothing else is taken.
+#[cfg(feature = "tls")]
+fn a_kept_scrape_over_tls_allocates_once_per_record() {
+    let certs = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/certs");
+    let mut buffer = vec![0; 1 << 20];
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        for (registry, series) in [(&SMALL_STATIC, 20), (&SMALL_FOUND, 20), (&LARGE_FOUND, 10_000)] {
+            let builder = Server::builder(registry)
+                .certfile(certs.join("server.pem"))
+                .keyfile(certs.join("server.key"))
+                .client_cafile(certs.join("ca.pem"));
+            let (server, thread) = builder.start_on("127.0.0.1:0").expect("loopback");
+            UNCOUNTED.set(true);
+            let stream = connect(server.local_addr().expect("a TCP address"));
+            let mut client = tls::connect(stream, &certs.join("ca.pem"), version);
+            let chunked = series > 1000;
+            // The first one allocates for the connection.
+            scrape(&mut client, &mut buffer, chunked);
+            let before = (ALLOCATIONS.load(Relaxed), client.sock.records);
+            for _ in 0..100 {
+                let length = scrape(&mut client, &mut buffer, chunked);
+                assert!(length > series * 10);
+            }
+            UNCOUNTED.set(false);
+            let (read, written) = (100, client.sock.records - before.1);
+            assert_eq!(ALLOCATIONS.load(Relaxed) - before.0, read + written, "{series} series, {version:?}");
+            assert!(chunked || written == 100, "a short page is one record");
+            drop(client);
+            drop(server);
+            thread.join().expect("no panic");
+        }
+    }
+}
+
+/// A client with TLS that counts records.
+#[cfg(feature = "tls")]
+mod tls {
+    use std::io::{self, Read, Write};
+    use std::net::TcpStream;
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+    use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned, SupportedProtocolVersion};
+
+    pub(super) fn connect(
+        stream: TcpStream,
+        ca: &Path,
+        version: &'static SupportedProtocolVersion,
+    ) -> StreamOwned<ClientConnection, Records> {
+        let mut roots = RootCertStore::empty();
+        roots.add(CertificateDer::from_pem_file(ca).expect("a certificate")).expect("a CA");
+        let config = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+            .with_protocol_versions(&[version])
+            .expect("a version")
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        let name = "localhost".try_into().expect("a name");
+        let client = ClientConnection::new(Arc::new(config), name).expect("a client");
+        StreamOwned::new(client, Records { stream, records: 0, header: Vec::new(), left: 0 })
+    }
+
+    /// Counts the records that come (RFC 8446 §5.1: five bytes, of which the last two are the length of the rest).
+    pub(super) struct Records {
+        stream: TcpStream,
+        pub(super) records: usize,
+        header: Vec<u8>,
+        left: usize,
+    }
+
+    impl Read for Records {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            let length = self.stream.read(into)?;
+            let mut bytes = &into[..length];
+            while !bytes.is_empty() {
+                let skipped = self.left.min(bytes.len());
+                self.left -= skipped;
+                bytes = &bytes[skipped..];
+                let [first, rest @ ..] = bytes else { break };
+                bytes = rest;
+                self.header.push(*first);
+                if let [.., high, low] = self.header[..] {
+                    if self.header.len() == 5 {
+                        self.left = usize::from(high) << 8 | usize::from(low);
+                        self.records += 1;
+                        self.header.clear();
+                    }
+                }
+            }
+            Ok(length)
+        }
+    }
+
+    impl Write for Records {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.stream.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.stream.flush()
+        }
+    }
+}
+
 fn updates_allocate_nothing() {
     static COUNTER: Counter = Counter::new("app_total", "");
     static GAUGE: Gauge = Gauge::new("app", "");
@@ -167,11 +290,16 @@ fn updates_allocate_nothing() {
 }
 
 fn main() {
-    let checks: [(&str, fn()); 4] = [
+    let checks: &[(&str, fn())] = &[
         ("updates_allocate_nothing", updates_allocate_nothing),
         ("a_kept_scrape_allocates_nothing", a_kept_scrape_allocates_nothing),
         ("a_fresh_connection_allocates_nothing_either", a_fresh_connection_allocates_nothing_either),
         ("ten_thousand_scrapes_do_not_grow", ten_thousand_scrapes_do_not_grow),
+        #[cfg(feature = "tls")]
+        (
+            "a_kept_scrape_over_tls_allocates_once_per_record",
+            a_kept_scrape_over_tls_allocates_once_per_record,
+        ),
     ];
     let mut failed = 0;
     for (name, check) in checks {

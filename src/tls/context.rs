@@ -39,7 +39,7 @@ pub(crate) struct Loaded {
     pub(crate) context: Context,
     pub(crate) remarks: Vec<Remark>,
     /// Until when the certificate is valid, in seconds since 1970.
-    pub(crate) not_after: u64,
+    not_after: u64,
     watched: Vec<Watched>,
 }
 
@@ -56,12 +56,17 @@ impl Loaded {
         self.watched.iter_mut().all(Watched::is_current)
     }
 
-    /// Tells the metrics that handshakes go by this from now on.
+    /// Shows on the page that it is in use from now on; `again` if another was before.
     pub(crate) fn now_used(&self, again: bool) {
         NOT_AFTER.set(self.not_after as f64);
         if again {
             RELOADS.inc();
         }
+    }
+
+    /// It is of no use for this reason.
+    pub(super) fn refused(self, problems: Vec<Problem>) -> Failed {
+        Failed { problems, watched: self.watched }
     }
 
     pub(crate) fn new(settings: &Settings) -> Result<Self, Failed> {
@@ -156,4 +161,87 @@ fn refuse_nobody(
         return Err(Vec::from([Problem::new(Part::ClientNames, text)]));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+
+    use super::*;
+    use crate::tls::fixtures::{file, path, settings, settings_for};
+    use crate::tls::settings::{Clients, Pem, Suite, Version};
+
+    fn problems(settings: &Settings) -> Vec<(Part, std::string::String)> {
+        let failed = Loaded::new(settings).unwrap_err();
+        failed.problems.into_iter().map(|problem| (problem.part, problem.text)).collect()
+    }
+
+    #[test]
+    fn settings_that_serve_nobody_are_refused() {
+        let verify = Policy::RequireAndVerifyClientCert;
+        let nobody = Clients { policy: verify, ..Clients::default() };
+        assert_eq!(
+            problems(&Settings { clients: nobody, ..settings() }),
+            [(
+                Part::ClientCa,
+                "every client must be verified, but no CA is given; name the file of the CA".into()
+            )]
+        );
+        let expected = format!(
+            "there is no usable certificate in {}; no client can be verified",
+            path("server.key").display()
+        );
+        assert_eq!(problems(&settings_for(verify, "server.key")), [(Part::ClientCa, expected.clone())]);
+
+        let mut unnamed = settings_for(verify, "ca.pem");
+        unnamed.clients.names = Some(Vec::new());
+        assert_eq!(
+            problems(&unnamed),
+            [(
+                Part::ClientNames,
+                "the list is empty, so no client is allowed; name one, or leave the list out".into()
+            )]
+        );
+
+        // Where a client may also come without a certificate, it is remarked upon.
+        let loaded = Loaded::new(&settings_for(Policy::VerifyClientCertIfGiven, "server.key")).unwrap();
+        let remarks: Vec<_> = loaded
+            .remarks
+            .iter()
+            .filter(|remark| remark.part != Part::Key)
+            .map(|remark| &remark.text)
+            .collect();
+        assert_eq!(remarks, [&expected]);
+        // A pinned client alone is somebody.
+        assert!(Loaded::new(&settings_for(verify, "client.pem")).is_ok());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let mut wrong = settings_for(Policy::NoClientCert, "none.pem");
+        wrong.cert = file("server.key");
+        wrong.key = Pem::Inline("nothing".into());
+        wrong.clients.ca_directory = Some(path("none"));
+        let parts: Vec<_> = problems(&wrong).into_iter().map(|(part, _)| part).collect();
+        assert_eq!(parts, [Part::Cert, Part::Key, Part::ClientCa, Part::ClientCaDirectory]);
+    }
+
+    #[test]
+    fn suites_and_versions_must_leave_something() {
+        let suites = Some(Vec::from([Suite::TLS_AES_128_GCM_SHA256]));
+        let mut settings = Settings { suites, max_version: Version::Tls12, ..settings() };
+        let expected = "they leave nothing for these protocol versions; allow TLS13, or a suite of TLS 1.2";
+        assert_eq!(problems(&settings), [(Part::Suites, expected.into())]);
+        settings.max_version = Version::Tls13;
+        assert!(Loaded::new(&settings).is_ok());
+    }
+
+    #[test]
+    fn a_failure_is_looked_at_again_when_it_may_have_passed() {
+        let mut missing = Loaded::new(&Settings { cert: file("none.pem"), ..settings() }).unwrap_err();
+        assert!(!missing.is_current());
+        let mut wrong = Loaded::new(&Settings { key: file("client.key"), ..settings() }).unwrap_err();
+        assert!(wrong.is_current());
+        assert!(Loaded::new(&settings()).unwrap().is_current());
+    }
 }

@@ -16,7 +16,7 @@ pub(crate) enum Failure {
     /// No common version.
     ProtocolVersion,
     /// No common suite, group or signature.
-    HandshakeFailure,
+    NothingInCommon,
     /// No common application protocol.
     NoApplicationProtocol,
     /// The client has no certificate, and must have one.
@@ -83,12 +83,14 @@ impl Failure {
                 | PeerIncompatible::Tls12NotOffered
                 | PeerIncompatible::Tls12NotOfferedOrEnabled
                 | PeerIncompatible::Tls13RequiredForQuic
-                | PeerIncompatible::ServerDoesNotSupportTls12Or13,
+                | PeerIncompatible::ServerDoesNotSupportTls12Or13
+                // It came with TLS 1.2: those without it speak an older one.
+                | PeerIncompatible::SignatureAlgorithmsExtensionRequired,
             ) => Self::ProtocolVersion,
             Error::PeerIncompatible(PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon) => {
                 Self::BadCertificate
             }
-            Error::PeerIncompatible(_) => Self::HandshakeFailure,
+            Error::PeerIncompatible(_) => Self::NothingInCommon,
             Error::PeerMisbehaved(PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme) => {
                 Self::BadCertificate
             }
@@ -108,6 +110,55 @@ impl Failure {
             }
             CertificateError::ApplicationVerificationFailure => Self::NameNotAllowed,
             _ => Self::BadCertificate,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::{InvalidMessage, OtherError};
+
+    use super::*;
+
+    #[test]
+    fn reasons_are_in_the_order_of_the_variants() {
+        assert_eq!(Failure::TimedOut.reason(), "timed_out");
+        assert_eq!(Failure::NothingInCommon.reason(), "handshake_failure");
+        assert_eq!(Failure::NameNotAllowed.reason(), "name_not_allowed");
+        assert_eq!(Failure::ProtocolError.reason(), "protocol_error");
+        assert_eq!(Failure::ProtocolError as usize + 1, REASONS.len());
+        for (at, reason) in REASONS.iter().enumerate() {
+            assert!(!REASONS[..at].contains(reason));
+            assert!(reason.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'));
+        }
+    }
+
+    #[test]
+    fn errors_have_their_reasons() {
+        for (error, failure) in [
+            (Error::NoCertificatesPresented, Failure::CertificateRequired),
+            (CertificateError::Expired.into(), Failure::CertificateExpired),
+            (CertificateError::NotValidYet.into(), Failure::CertificateNotYetValid),
+            (CertificateError::UnknownIssuer.into(), Failure::UnknownCa),
+            (CertificateError::InvalidPurpose.into(), Failure::UnsupportedCertificate),
+            (CertificateError::ApplicationVerificationFailure.into(), Failure::NameNotAllowed),
+            (CertificateError::BadSignature.into(), Failure::BadCertificate),
+            (CertificateError::BadEncoding.into(), Failure::BadCertificate),
+            (Error::InvalidMessage(InvalidMessage::InvalidCcs), Failure::ProtocolError),
+            (Error::NoApplicationProtocol, Failure::NoApplicationProtocol),
+            (Error::AlertReceived(AlertDescription::CloseNotify), Failure::Closed),
+            (Error::AlertReceived(AlertDescription::UserCanceled), Failure::Closed),
+            (Error::AlertReceived(AlertDescription::UnknownCA), Failure::ClientAlert),
+            (PeerIncompatible::Tls12NotOfferedOrEnabled.into(), Failure::ProtocolVersion),
+            (PeerIncompatible::NoCipherSuitesInCommon.into(), Failure::NothingInCommon),
+            (PeerIncompatible::NoKxGroupsInCommon.into(), Failure::NothingInCommon),
+            (PeerIncompatible::NoCertificateRequestSignatureSchemesInCommon.into(), Failure::BadCertificate),
+            (PeerMisbehaved::SignedHandshakeWithUnadvertisedSigScheme.into(), Failure::BadCertificate),
+            (PeerMisbehaved::TooManyEmptyFragments.into(), Failure::ProtocolError),
+            (Error::DecryptError, Failure::ProtocolError),
+            (Error::Other(OtherError(std::sync::Arc::new(core::fmt::Error))), Failure::ProtocolError),
+        ] {
+            assert_eq!(Failure::of(&error), failure, "{error:?}");
         }
     }
 }

@@ -17,7 +17,7 @@ pub(super) static RELOADS: Counter = Counter::new(
     "Times that certificates or keys were read again because a file had changed.",
 );
 
-pub(super) static RELOAD_FAILURES: Counter = Counter::new(
+static RELOAD_FAILURES: Counter = Counter::new(
     "scrapeport_tls_reload_failures_total",
     "Times that certificates or keys had changed and could not be used.",
 );
@@ -48,13 +48,35 @@ impl Collect for Failures {
     }
 }
 
-/// Counts a change that cannot be used.
+/// Counts that what a file holds now cannot be used.
 pub(crate) fn reload_failed() {
     RELOAD_FAILURES.inc();
 }
 
 /// Counts a failure, and logs it where that is of use. Strangers can fail at will, so it is no warning.
-pub(crate) fn handshake_failed(failure: Failure) {
+pub(super) fn handshake_failed(failure: Failure) {
     FAILED[failure as usize].add(1);
     log::debug!("a TLS handshake failed: {}", failure.reason());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_are_counted_by_reason() {
+        let page = || TLS_METRICS.to_text(crate::text::Format::default());
+        let series = "scrapeport_tls_handshake_failures_total{reason=\"no_application_protocol\"} ";
+        let count = |page: &str| -> u64 {
+            let line = page.lines().find_map(|line| line.strip_prefix(series)).unwrap();
+            line.parse().unwrap()
+        };
+        let before = count(&page());
+        handshake_failed(Failure::NoApplicationProtocol);
+        // Others may fail at the same time, in other tests.
+        assert!(count(&page()) > before);
+        for reason in REASONS {
+            assert!(page().contains(&std::format!("failures_total{{reason=\"{reason}\"}} ")), "{reason}");
+        }
+    }
 }

@@ -1,12 +1,18 @@
 //! TLS: certificates and keys in, encrypted connections out. The only place that names rustls.
 
-#![allow(dead_code, unused_imports)]
-
+mod chains;
 mod context;
 mod failure;
+#[cfg(any(fuzzing, test))]
+mod fixtures;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzz;
 mod identity;
 mod kept;
 mod metrics;
+#[cfg(any(fuzzing, test))]
+mod peer;
 mod pem;
 mod plain_http;
 mod problem;
@@ -17,10 +23,15 @@ mod trust;
 mod verifier;
 mod x509;
 
-pub(crate) use context::{Context, Failed, Keeper, Loaded};
-pub(crate) use failure::Failure;
+pub(crate) use context::Keeper;
 pub(crate) use kept::Kept;
-pub(crate) use metrics::{TLS_METRICS, handshake_failed, reload_failed};
-pub(crate) use problem::{Part, Problem, Remark};
+pub(crate) use metrics::TLS_METRICS;
+pub(crate) use problem::{Part, Problem};
 pub(crate) use session::{Memory, Session};
-pub(crate) use settings::{Clients, Curve, Pem, Policy, Settings, Suite, Version};
+pub(crate) use settings::{Clients, Pem, Policy, Settings, Version};
+#[cfg(feature = "web-config")]
+pub(crate) use {
+    context::{Context, Failed, Loaded},
+    metrics::reload_failed,
+    settings::{Curve, Suite},
+};

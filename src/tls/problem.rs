@@ -12,6 +12,7 @@ pub(crate) enum Part {
     ClientCaDirectory,
     ClientNames,
     Suites,
+    #[cfg_attr(not(feature = "web-config"), allow(dead_code, reason = "the builder cannot get them wrong"))]
     Versions,
 }
 

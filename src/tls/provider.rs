@@ -115,3 +115,63 @@ fn has_aes() -> bool {
         false
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use rustls::NamedGroup;
+
+    use super::*;
+    use crate::tls::fixtures::settings;
+
+    fn suites(suites: Option<&[Suite]>) -> Vec<CipherSuite> {
+        let settings = Settings { suites: suites.map(<[Suite]>::to_vec), ..settings() };
+        provider(&settings).cipher_suites.iter().map(SupportedCipherSuite::suite).collect()
+    }
+
+    #[test]
+    fn a_list_of_suites_limits_the_older_version_alone() {
+        let all = suites(None);
+        assert_eq!(all.len(), AES_FIRST.len());
+        let (new, old) = all.split_at(3);
+        assert!(AES_FIRST.iter().filter(|suite| !is_1_2(suite)).all(|suite| new.contains(&suite.suite())));
+        assert_eq!(suites(Some(&[])), new);
+        assert_eq!(suites(Some(&[Suite::TLS_AES_128_GCM_SHA256])), new);
+        let one = Suite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256;
+        let expected = [new, &[CipherSuite::TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256]].concat();
+        assert_eq!(suites(Some(&[one, one])), expected);
+        // Each name means one suite.
+        use Suite::*;
+        for (at, suite) in [
+            TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+            TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256,
+            TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+            TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256,
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            let left = suites(Some(&[suite]));
+            assert_eq!((left.len(), old.contains(&left[3])), (4, true), "{at}");
+            assert_eq!(std::format!("{:?}", left[3]), std::format!("{suite:?}"));
+        }
+    }
+
+    #[test]
+    fn curves_and_versions_are_as_listed() {
+        let groups = |curves: Option<&[Curve]>| -> Vec<NamedGroup> {
+            let settings = Settings { curves: curves.map(<[Curve]>::to_vec), ..settings() };
+            provider(&settings).kx_groups.iter().map(|group| group.name()).collect()
+        };
+        assert_eq!(groups(None), [NamedGroup::X25519, NamedGroup::secp256r1, NamedGroup::secp384r1]);
+        let some = [Curve::P384, Curve::X25519, Curve::P256];
+        assert_eq!(groups(Some(&some)), [NamedGroup::secp384r1, NamedGroup::X25519, NamedGroup::secp256r1]);
+
+        let count =
+            |min_version, max_version| versions(&Settings { min_version, max_version, ..settings() }).len();
+        assert_eq!(count(Version::Tls12, Version::Tls13), 2);
+        assert_eq!(count(Version::Tls13, Version::Tls13), 1);
+        assert_eq!(count(Version::Tls12, Version::Tls12), 1);
+    }
+}

@@ -73,15 +73,6 @@ enum State {
     Broken,
 }
 
-/// What follows on text that is sent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Then {
-    Nothing,
-    /// More text, soon.
-    More,
-    Farewell,
-}
-
 /// What comes of looking at the records.
 enum Event {
     /// More records are needed.
@@ -153,15 +144,19 @@ impl<'a> Session<'a> {
 
     fn shake_hands(&mut self) -> Result<(), Failure> {
         loop {
-            match self.advance(&mut [], None) {
-                Err(Stop::Failed(failure)) => return Err(failure),
-                Err(Stop::Gone(gone)) => return Err(of(gone)),
-                Ok(Event::Finished) => return Err(Failure::Closed),
-                Ok(Event::Blocked | Event::Text(_) | Event::Encrypted) => {}
-            }
+            let event = self.advance(&mut [], None).map_err(|stop| match stop {
+                Stop::Failed(failure) => failure,
+                Stop::Gone(gone) => of(gone),
+            })?;
             if !self.connection.is_handshaking() {
-                self.state = State::Open;
+                // Who has said everything in one breath still gets an answer.
+                let finished = matches!(event, Event::Finished);
+                self.state = if finished { State::Finished } else { State::Open };
                 return Ok(());
+            }
+            if self.received == self.input.len() {
+                // A message that fills everything and is not whole: a chain of certificates beyond all measure.
+                return Err(Failure::ProtocolError);
             }
             if self.receive(Phase::Handshake).map_err(of)? == 0 {
                 return Err(Failure::Closed);
@@ -173,7 +168,6 @@ impl<'a> Session<'a> {
     fn receive(&mut self, phase: Phase) -> Result<usize, Gone> {
         let room = &mut self.input[self.received..];
         if room.is_empty() {
-            // A message that fills everything and is not whole: rustls will never get it.
             self.state = State::Broken;
             return Err(Gone::Closed);
         }
@@ -188,6 +182,8 @@ impl<'a> Session<'a> {
     /// may be; an empty one is the farewell.
     fn advance(&mut self, wanted: &mut [u8], piece: Option<Option<&[u8]>>) -> Result<Event, Stop> {
         let mut delivered = 0;
+        // No response is under way: what the protocol itself has to say needs a deadline of its own.
+        let between = piece.is_none() && self.state == State::Open;
         let event = loop {
             let UnbufferedStatus { mut discard, state } =
                 self.connection.process_tls_records(&mut self.input[..self.received]);
@@ -222,11 +218,20 @@ impl<'a> Session<'a> {
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
                     data.done();
-                    if self.queued > WAITING || !self.has_finished() {
+                    // A ticket leaves with the first response.
+                    let later = self.state == State::Handshake && self.has_finished();
+                    if !later || self.queued > WAITING {
+                        if between && self.queued > 0 {
+                            self.below.begin_response(None);
+                        }
                         self.flush(false).map_err(Stop::Gone)?;
                     }
                 }
-                Ok(ConnectionState::PeerClosed | ConnectionState::Closed) => event = Some(Event::Finished),
+                Ok(ConnectionState::PeerClosed) => event = Some(Event::Finished),
+                // Both have said that they send no more, so no piece can be sent.
+                Ok(ConnectionState::Closed) => {
+                    event = Some(if piece.is_some() { Event::Blocked } else { Event::Finished });
+                }
                 Ok(ConnectionState::WriteTraffic(mut traffic)) => {
                     event = Some(match piece {
                         None => Event::Blocked,
@@ -251,6 +256,9 @@ impl<'a> Session<'a> {
                 self.received -= discard;
             }
             if let Some(failure) = failed {
+                if between {
+                    self.below.begin_response(None);
+                }
                 self.state = State::Broken;
                 self.send_alert();
                 return Err(Stop::Failed(failure));
@@ -267,7 +275,8 @@ impl<'a> Session<'a> {
 
     /// Sends the alert that rustls has made ready after a fault.
     fn send_alert(&mut self) {
-        for _ in 0..4 {
+        // Not once more than that: rustls would look at the faulty record again.
+        while self.connection.wants_write() {
             let status = self.connection.process_tls_records(&mut self.input[..self.received]);
             let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else { break };
             self.queued += data.encode(&mut self.output[self.queued..]).unwrap_or(0);
@@ -278,7 +287,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Whether the client waits for nothing more than text: the last word of a handshake is its own in TLS 1.3 only.
+    /// Whether the client waits for nothing but text: only in TLS 1.3 is the last word of a handshake always its own.
     fn has_finished(&self) -> bool {
         !self.connection.is_handshaking()
             && self.connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3)
@@ -293,19 +302,20 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Encrypts and sends; at the very end with the farewell.
-    fn send(&mut self, bytes: &[u8], then: Then) -> Result<(), Gone> {
+    /// Encrypts and sends.
+    fn send(&mut self, bytes: &[u8], more: bool) -> Result<(), Gone> {
         let mut pieces = bytes.chunks(RECORD).peekable();
         while let Some(piece) = pieces.next() {
             self.encrypt(Some(piece))?;
-            let more = pieces.peek().is_some();
-            if then == Then::Farewell && !more {
-                self.say_goodbye()?;
-            } else {
-                self.flush(more || then == Then::More)?;
-            }
+            self.flush(more || pieces.peek().is_some()).map_err(|gone| self.broken(gone))?;
         }
         Ok(())
+    }
+
+    /// What cannot be sent in part cannot be followed by anything, a farewell neither.
+    fn broken(&mut self, gone: Gone) -> Gone {
+        self.state = State::Broken;
+        gone
     }
 
     /// Makes a record of the text, or one that says that no more will come.
@@ -319,7 +329,7 @@ impl<'a> Session<'a> {
                 Ok(Event::Encrypted) => return Ok(()),
                 Ok(Event::Finished | Event::Text(_)) => {}
                 Ok(Event::Blocked) | Err(Stop::Failed(_)) => return Err(Gone::Closed),
-                Err(Stop::Gone(gone)) => return Err(gone),
+                Err(Stop::Gone(gone)) => return Err(self.broken(gone)),
             }
         }
     }
@@ -345,8 +355,10 @@ impl<'a> Session<'a> {
     /// Sends what waits and the farewell.
     fn say_goodbye(&mut self) -> Result<(), Gone> {
         let _ = self.encrypt(None);
-        self.state = State::Broken;
-        self.flush(false)
+        match core::mem::replace(&mut self.state, State::Broken) {
+            State::Broken => Err(Gone::Closed),
+            _ => self.flush(false),
+        }
     }
 }
 
@@ -359,10 +371,10 @@ impl Transport for Session<'_> {
         if !self.pending.is_empty() {
             return Ok(self.take_pending(into));
         }
-        // A request that has come in part is no idle connection any more.
-        let phase = if phase == Phase::Idle && self.received > 0 { Phase::Head } else { phase };
         let mut looked = self.received == 0;
         loop {
+            // A record that has come in part is no idle connection any more.
+            let phase = if phase == Phase::Idle && self.received > 0 { Phase::Head } else { phase };
             if self.state == State::Finished {
                 return Ok(0);
             }
@@ -380,21 +392,24 @@ impl Transport for Session<'_> {
                 Ok(Event::Finished) => return Ok(0),
                 Ok(Event::Blocked | Event::Encrypted) => {}
                 Err(Stop::Failed(_)) => return Err(Gone::Closed),
-                Err(Stop::Gone(gone)) => return Err(gone),
+                Err(Stop::Gone(gone)) => return Err(self.broken(gone)),
             }
         }
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        self.send(bytes, Then::Nothing)
+        self.send(bytes, false)
     }
 
     fn write_part(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        self.send(bytes, Then::More)
+        self.send(bytes, true)
     }
 
     fn write_last(&mut self, bytes: &[u8]) -> Result<(), Gone> {
-        self.send(bytes, Then::Farewell)
+        let (before, last) = bytes.split_at(bytes.len().saturating_sub(1) / RECORD * RECORD);
+        self.send(before, true)?;
+        self.encrypt(Some(last))?;
+        self.say_goodbye()
     }
 
     fn close_write(&mut self) {
@@ -477,3 +492,6 @@ fn of(gone: Gone) -> Failure {
         Gone::Closed => Failure::Closed,
     }
 }
+
+#[cfg(test)]
+mod tests;

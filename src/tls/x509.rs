@@ -41,6 +41,22 @@ pub(crate) struct PublicKey<'a> {
 const SUBJECT_ALT_NAME: &[u8] = &[0x55, 0x1d, 0x11];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
 const BASIC_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x13];
+const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
+const NAME_CONSTRAINTS: &[u8] = &[0x55, 0x1d, 0x1e];
+/// Extensions that may be critical: those above, and those that ask nothing of a leaf, namely key identifiers,
+/// policies and where revocations are published.
+const UNDERSTOOD: [&[u8]; 8] = [
+    SUBJECT_ALT_NAME,
+    EXTENDED_KEY_USAGE,
+    BASIC_CONSTRAINTS,
+    KEY_USAGE,
+    &[0x55, 0x1d, 0x0e],
+    &[0x55, 0x1d, 0x1f],
+    &[0x55, 0x1d, 0x20],
+    &[0x55, 0x1d, 0x23],
+];
+/// keyCertSign, in the first byte of the key usage.
+const CERT_SIGN: u8 = 0x04;
 /// id-kp-clientAuth and anyExtendedKeyUsage.
 const CLIENT_AUTH: &[u8] = &[0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02];
 const ANY_USAGE: &[u8] = &[0x55, 0x1d, 0x25, 0x00];
@@ -111,30 +127,66 @@ impl<'a> Certificate<'a> {
             key,
             extensions,
         };
-        certificate.each_extension(|_, _| Ok(()))?;
+        certificate.each_extension(|_, _, _| Ok(()))?;
         Ok(certificate)
     }
 
-    /// Whether it may be used at this time, in seconds since 1970.
-    pub(crate) const fn is_valid_at(&self, now: u64) -> bool {
-        self.not_before <= now && now <= self.not_after
-    }
-
-    /// Whether it may sign other certificates (RFC 5280 §4.2.1.9).
+    /// Whether it says that it is a CA (RFC 5280 §4.2.1.9).
     pub(crate) fn is_ca(&self) -> bool {
         let flag =
             |value| SliceReader::new(sequence(&mut SliceReader::new(value).ok()?).ok()?).ok()?.decode().ok();
         self.extension(BASIC_CONSTRAINTS).is_some_and(|value| flag(value) == Some(true))
     }
 
+    /// Whether it may sign certificates of clients. One of version 1 cannot say that it may not.
+    pub(crate) fn may_sign(&self) -> bool {
+        let usage = |value| {
+            let bits: BitStringRef<'_> = SliceReader::new(value).ok()?.decode().ok()?;
+            bits.raw_bytes().first().copied()
+        };
+        let signs = self
+            .extension(KEY_USAGE)
+            .is_none_or(|value| usage(value).is_some_and(|first| first & CERT_SIGN != 0));
+        (self.version < 3 || self.is_ca()) && signs && self.is_for_clients()
+    }
+
+    /// Whether it limits the names in certificates that it signs (RFC 5280 §4.2.1.10).
+    pub(crate) fn limits_names(&self) -> bool {
+        self.extension(NAME_CONSTRAINTS).is_some()
+    }
+
+    /// Whether it demands something of whoever uses it that is not known here.
+    pub(crate) fn has_unknown_demands(&self) -> bool {
+        self.each_extension(
+            |id, critical, _| {
+                if critical && !UNDERSTOOD.contains(&id) { Err(Malformed) } else { Ok(()) }
+            },
+        )
+        .is_err()
+    }
+
+    /// What is inside the subject.
+    pub(crate) fn subject_content(&self) -> Option<&'a [u8]> {
+        sequence(&mut SliceReader::new(self.subject).ok()?).ok()
+    }
+
     /// Whether a client may identify itself with it: it says so, or says nothing (RFC 5280 §4.2.1.12).
     pub(crate) fn is_for_clients(&self) -> bool {
-        let Some(value) = self.extension(EXTENDED_KEY_USAGE) else { return true };
+        self.extension(EXTENDED_KEY_USAGE).is_none()
+            || self.has_purpose(&|purpose| purpose == CLIENT_AUTH || purpose == ANY_USAGE)
+    }
+
+    /// Whether it says that it is for any usage.
+    pub(crate) fn is_for_any_usage(&self) -> bool {
+        self.has_purpose(&|purpose| purpose == ANY_USAGE)
+    }
+
+    fn has_purpose(&self, wanted: &dyn Fn(&[u8]) -> bool) -> bool {
         let found = || -> Result<bool, Malformed> {
+            let Some(value) = self.extension(EXTENDED_KEY_USAGE) else { return Ok(false) };
             let mut purposes = SliceReader::new(sequence(&mut SliceReader::new(value)?)?)?;
             while !purposes.is_finished() {
-                let purpose = content(&mut purposes, Tag::ObjectIdentifier)?;
-                if purpose == CLIENT_AUTH || purpose == ANY_USAGE {
+                if wanted(content(&mut purposes, Tag::ObjectIdentifier)?) {
                     return Ok(true);
                 }
             }
@@ -167,7 +219,7 @@ impl<'a> Certificate<'a> {
 
     fn extension(&self, wanted: &[u8]) -> Option<&'a [u8]> {
         let mut found = None;
-        let _ = self.each_extension(|id, value| {
+        let _ = self.each_extension(|id, _, value| {
             if id == wanted {
                 found = found.or(Some(value));
             }
@@ -178,17 +230,15 @@ impl<'a> Certificate<'a> {
 
     fn each_extension(
         &self,
-        mut take: impl FnMut(&'a [u8], &'a [u8]) -> Result<(), Malformed>,
+        mut take: impl FnMut(&'a [u8], bool, &'a [u8]) -> Result<(), Malformed>,
     ) -> Result<(), Malformed> {
         let Some(extensions) = self.extensions else { return Ok(()) };
         let mut reader = SliceReader::new(extensions)?;
         while !reader.is_finished() {
             let mut extension = SliceReader::new(sequence(&mut reader)?)?;
             let id = content(&mut extension, Tag::ObjectIdentifier)?;
-            if extension.peek_tag()? == Tag::Boolean {
-                let _critical: bool = extension.decode()?;
-            }
-            take(id, content(&mut extension, Tag::OctetString)?)?;
+            let critical = extension.peek_tag()? == Tag::Boolean && extension.decode()?;
+            take(id, critical, content(&mut extension, Tag::OctetString)?)?;
             extension.finish(())?;
         }
         Ok(())
@@ -282,4 +332,147 @@ fn address(bytes: &[u8]) -> Option<String> {
     let address = Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?);
     // Go prints a mapped address as the IPv4 address that it is, and names are compared with what Go prints.
     Some(address.to_ipv4_mapped().map_or_else(|| address.to_string(), |four| four.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tls::fixtures::certificate;
+
+    fn with<R>(name: &str, look: impl FnOnce(Certificate<'_>) -> R) -> R {
+        look(Certificate::parse(&certificate(name)).unwrap())
+    }
+
+    /// Asks everything that can be asked.
+    fn exhaust(der: &[u8]) {
+        if let Ok(certificate) = Certificate::parse(der) {
+            let size: usize = certificate.names().iter().map(String::len).sum();
+            // An IPv6 address is longer as text.
+            assert!(size <= 3 * der.len());
+            let _ =
+                (certificate.may_sign(), certificate.has_unknown_demands(), certificate.is_for_any_usage());
+            let _ = (certificate.limits_names(), certificate.subject_content(), certificate.key.describe());
+            assert!(certificate.signed.len() < der.len() && (1..=3).contains(&certificate.version));
+        }
+    }
+
+    #[test]
+    fn every_part_is_read() {
+        with("client.pem", |client| {
+            assert_eq!(
+                (client.version, client.not_before, client.not_after),
+                (3, 946_684_800, 4_102_444_799)
+            );
+            let names = [
+                "scraper.example.org",
+                "ops@example.org",
+                "spiffe://example.org/prometheus",
+                "192.0.2.7",
+                "2001:db8::7",
+            ];
+            assert_eq!(client.names(), names);
+            assert!(client.subject.ends_with(b"client") && client.issuer.ends_with(b"the CA"));
+            assert_eq!(client.subject_content(), Some(&client.subject[2..]));
+            with("ca.pem", |ca| assert_eq!(ca.subject, client.issuer));
+            assert!(!client.is_ca() && client.is_for_clients() && !client.is_for_any_usage());
+            assert!(!client.has_unknown_demands() && !client.limits_names());
+        });
+    }
+
+    #[test]
+    fn version_1_has_no_extensions() {
+        for name in ["client-v1.pem", "server-v1.pem", "ca-v1.pem"] {
+            with(name, |old| {
+                assert_eq!((old.version, old.names().len()), (1, 0));
+                assert!(!old.is_ca() && old.is_for_clients() && old.may_sign() && !old.has_unknown_demands());
+            });
+        }
+    }
+
+    #[test]
+    fn usages_are_told_apart() {
+        for (name, clients, any) in [
+            ("client.pem", true, false),
+            ("client-plain.pem", true, false),
+            ("client-any-usage.pem", true, true),
+            ("client-for-servers.pem", false, false),
+            ("server.pem", false, false),
+        ] {
+            with(name, |leaf| {
+                assert_eq!((leaf.is_for_clients(), leaf.is_for_any_usage()), (clients, any), "{name}");
+            });
+        }
+        for (name, ca, signs) in [
+            ("ca.pem", true, true),
+            ("ca-limited.pem", true, true),
+            ("ca-not-signing.pem", true, false),
+            ("ca-for-servers.pem", true, false),
+            ("client.pem", false, false),
+            ("client-plain.pem", false, false),
+            ("client-with-ca.pem", true, true),
+        ] {
+            with(name, |issuer| assert_eq!((issuer.is_ca(), issuer.may_sign()), (ca, signs), "{name}"));
+        }
+        with("ca-limited.pem", |ca| assert!(ca.limits_names() && ca.has_unknown_demands()));
+        with("client-with-ca-critical.pem", |leaf| assert!(leaf.has_unknown_demands()));
+    }
+
+    #[test]
+    fn keys_are_called_by_their_kind() {
+        for (name, kind) in [
+            ("server.pem", "P-256"),
+            ("server-p384.pem", "P-384"),
+            ("server-p521.pem", "P-521"),
+            ("server-ed25519.pem", "Ed25519"),
+            ("server-rsa.pem", "RSA 2048"),
+            ("server-rsa1024.pem", "RSA 1024"),
+        ] {
+            with(name, |leaf| assert_eq!(leaf.key.describe(), kind));
+        }
+        for algorithm in [&[][..], &[6], &[6, 1, 0x2a], &[0xff; 8]] {
+            assert_eq!(PublicKey { algorithm, bits: &[] }.describe(), "unknown");
+        }
+    }
+
+    #[test]
+    fn addresses_are_as_go_prints_them() {
+        assert_eq!(address(&[192, 0, 2, 7]).unwrap(), "192.0.2.7");
+        let mapped = [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 192, 0, 2, 7];
+        assert_eq!(address(&mapped).unwrap(), "192.0.2.7");
+        assert_eq!(address(&[0; 16]).unwrap(), "::");
+        assert_eq!(address(&[0; 5]), None);
+    }
+
+    #[test]
+    fn cut_or_changed_anywhere_it_is_malformed_or_another_but_no_panic() {
+        for name in ["client.pem", "client-v1.pem", "ca-limited.pem", "server-rsa.pem"] {
+            let der = certificate(name);
+            for end in 0..der.len() {
+                assert!(Certificate::parse(&der[..end]).is_err(), "{name} {end}");
+            }
+            assert!(Certificate::parse(&[&der[..], &[0]].concat()).is_err());
+            let mut der = der.to_vec();
+            for at in 0..der.len() {
+                let before = der[at];
+                for byte in [0, 1, 0x7f, 0x80, 0x82, 0xff, before ^ 1, before.wrapping_add(1)] {
+                    der[at] = byte;
+                    exhaust(&der);
+                }
+                der[at] = before;
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_survived(bytes: Vec<u8>, at in 0_usize..400, cut in 0_usize..8) {
+            exhaust(&bytes);
+            let mut der = certificate("client.pem").to_vec();
+            let at = at.min(der.len());
+            der.splice(at..(at + cut).min(der.len()), bytes);
+            exhaust(&der);
+        }
+    }
 }

@@ -133,18 +133,21 @@ pub(crate) fn tool(name: &str) -> PathBuf {
 /// The path of `examples/every_kind.rs`, built.
 pub(crate) fn every_kind() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| {
-        let profile = profile();
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--locked", "--quiet", "--example", "every_kind", "--manifest-path"]);
-        cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
-        cargo.arg("--target-dir").arg(target());
-        if profile.ends_with("release") {
-            cargo.arg("--release");
-        }
-        assert!(cargo.status().expect("cargo runs").success(), "examples/every_kind.rs does not build");
-        profile.join("examples/every_kind")
-    })
+    PATH.get_or_init(|| example("every_kind"))
+}
+
+/// The path of an example, built.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let profile = profile();
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["build", "--locked", "--quiet", "--example", name, "--manifest-path"]);
+    cargo.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    cargo.arg("--target-dir").arg(target());
+    if profile.ends_with("release") {
+        cargo.arg("--release");
+    }
+    assert!(cargo.status().expect("cargo runs").success(), "the example {name} does not build");
+    profile.join("examples").join(name)
 }
 
 /// A server program of ours, and the address that it printed.

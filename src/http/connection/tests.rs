@@ -789,19 +789,19 @@ fn the_longest_head_fits_its_margin() {
 
 /// Gives the same verdict to everybody, and remembers what it was asked.
 #[derive(Debug)]
-struct Keeper {
+struct Keeper<'a> {
     verdict: Verdict,
-    fields: &'static [u8],
+    fields: &'a [u8],
     asked: std::sync::Mutex<Vec<Option<Vec<u8>>>>,
 }
 
-impl Keeper {
-    fn new(verdict: Verdict, fields: &'static [u8]) -> Self {
+impl<'a> Keeper<'a> {
+    fn new(verdict: Verdict, fields: &'a [u8]) -> Self {
         Self { verdict, fields, asked: std::sync::Mutex::default() }
     }
 }
 
-impl Gate for Keeper {
+impl Gate for Keeper<'_> {
     fn admit(&self, authorization: Option<&[u8]>) -> Admission {
         self.asked.lock().unwrap().push(authorization.map(<[u8]>::to_vec));
         let fields = (!self.fields.is_empty()).then(|| self.fields.into());
@@ -857,8 +857,8 @@ fn a_gate_is_asked_with_the_first_authorization() {
 #[test]
 fn fields_of_the_gate_stand_in_every_response_whatever_their_length() {
     let short: &[u8] = b"X-Frame-Options: deny\r\n";
-    let long: &[u8] = [b"Content-Security-Policy: ", &[b'x'; 3000][..], b"\r\n"].concat().leak();
-    for fields in [short, long] {
+    let long = [b"Content-Security-Policy: ", &[b'x'; 3000][..], b"\r\n"].concat();
+    for fields in [short, &long] {
         for (registry, whole) in [(&SMALL, true), (&LARGE, false)] {
             for request in
                 ["GET / HTTP/1.1", "GET / HTTP/1.0", "HEAD / HTTP/1.1", "GET /favicon.ico HTTP/1.1"]
