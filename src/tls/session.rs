@@ -15,9 +15,8 @@ use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
 use super::context::Keeper;
 use super::failure::Failure;
 use super::metrics::{HANDSHAKES, handshake_failed};
-use super::plain_http::{First, NOTICE, first_bytes};
+use super::plain_http::{drain, receive_first};
 use super::x509::Certificate;
-use crate::http::limits::LINGER;
 use crate::http::transport::{Gone, Phase, Transport};
 
 /// Bytes of input that may wait to be understood. A handshake message must fit, so this also bounds the chain of
@@ -146,7 +145,7 @@ impl<'a> Session<'a> {
         loop {
             let event = self.advance(&mut [], None).map_err(|stop| match stop {
                 Stop::Failed(failure) => failure,
-                Stop::Gone(gone) => of(gone),
+                Stop::Gone(gone) => gone.into(),
             })?;
             if !self.connection.is_handshaking() {
                 // Who has said everything in one breath still gets an answer.
@@ -158,7 +157,7 @@ impl<'a> Session<'a> {
                 // A message that fills everything and is not whole: a chain of certificates beyond all measure.
                 return Err(Failure::ProtocolError);
             }
-            if self.receive(Phase::Handshake).map_err(of)? == 0 {
+            if self.receive(Phase::Handshake).map_err(Failure::from)? == 0 {
                 return Err(Failure::Closed);
             }
         }
@@ -444,53 +443,10 @@ impl fmt::Debug for Session<'_> {
     }
 }
 
-/// Receives until it is certain that it is TLS that comes, and gives the number of bytes.
-fn receive_first(below: &mut dyn Transport, input: &mut [u8]) -> Result<usize, Failure> {
-    let mut received = 0;
-    loop {
-        match first_bytes(&input[..received]) {
-            First::Tls => return Ok(received),
-            First::Unknown => {}
-            First::Other => return Err(Failure::NotTls),
-            First::PlainHttp => {
-                let _ = below.write(NOTICE);
-                drain(below, input);
-                return Err(Failure::PlainHttp);
-            }
-        }
-        match below.read(&mut input[received..], Phase::Handshake).map_err(of)? {
-            0 if received == 0 => return Err(Failure::Closed),
-            0 => return Err(Failure::NotTls),
-            length => received += length,
-        }
-    }
-}
-
-/// Ends the conversation so that the last words arrive: closing while the client's bytes still come would reset the
-/// connection under them.
-#[cold]
-fn drain(below: &mut dyn Transport, input: &mut [u8]) {
-    below.close_write();
-    let mut dropped = 0;
-    while dropped < LINGER {
-        match below.read(input, Phase::Linger) {
-            Ok(0) | Err(_) => return,
-            Ok(length) => dropped += length,
-        }
-    }
-}
-
 /// Why looking at the records came to nothing.
 enum Stop {
     Failed(Failure),
     Gone(Gone),
-}
-
-fn of(gone: Gone) -> Failure {
-    match gone {
-        Gone::TimedOut => Failure::TimedOut,
-        Gone::Closed => Failure::Closed,
-    }
 }
 
 #[cfg(test)]

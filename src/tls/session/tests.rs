@@ -8,6 +8,7 @@ use rustls::{AlertDescription, Error, SupportedProtocolVersion};
 use super::*;
 use crate::tls::fixtures::{Fixed, client, settings, settings_for};
 use crate::tls::peer::{Peer, Step};
+use crate::tls::plain_http::NOTICE;
 use crate::tls::settings::{Policy, Settings, Suite, Version};
 
 const BOTH: [&[&SupportedProtocolVersion]; 2] = [&[&TLS12], &[&TLS13]];
