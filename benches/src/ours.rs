@@ -97,7 +97,7 @@ pub fn own_histogram() -> Repeat {
 pub fn registry(shape: Shape) -> &'static Registry {
     match shape.rows {
         ..=16 => registry_with_room::<16>(shape),
-        ..=128 => registry_with_room::<128>(shape),
+        17..=128 => registry_with_room::<128>(shape),
         _ => registry_with_room::<1024>(shape),
     }
 }
