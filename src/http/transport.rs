@@ -44,6 +44,11 @@ pub(crate) trait Transport {
         self.write(bytes)
     }
 
+    /// As [`Transport::write`], and nothing more will come, though the client may still be sending.
+    fn write_last(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.write(bytes)
+    }
+
     /// Tells the client that nothing more will come; reading goes on.
     fn close_write(&mut self);
 
