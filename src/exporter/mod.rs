@@ -10,6 +10,8 @@ mod prefix;
 mod reload;
 mod routes;
 mod signal;
+#[cfg(feature = "web-config")]
+mod terminal;
 
 use std::ffi::OsString;
 use std::io::{self, Write};

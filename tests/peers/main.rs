@@ -6,13 +6,17 @@
 mod client;
 mod connections;
 mod curl;
+mod guides;
 mod nginx;
 mod pages;
 mod pki;
 mod process;
 mod prometheus;
 mod reference;
+mod renewal;
 mod requests;
+mod secured;
 mod start;
 mod tls;
 mod web_config;
+mod walk;

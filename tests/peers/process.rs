@@ -173,9 +173,14 @@ impl Served {
     }
 
     pub(crate) fn program_on(address: SocketAddr, arguments: &[&str]) -> Self {
+        Self::program_with(address, arguments, Stdio::null())
+    }
+
+    /// The same, with its log somewhere.
+    pub(crate) fn program_with(address: SocketAddr, arguments: &[&str], log: Stdio) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_scrapeport"));
         command.arg(format!("--web.listen-address={address}")).args(arguments);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         let mut served = Self { running: Running::start(&mut command), address };
         served.running.await_port(address);
         served

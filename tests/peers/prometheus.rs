@@ -108,7 +108,7 @@ fn without_target(labels: &str) -> String {
     format!("{{{}}}", kept.join(","))
 }
 
-fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02x}")).collect()
 }
 

@@ -91,7 +91,7 @@ pub(super) static COST: Flag = Flag::new(
 pub(super) static USER: Flag = Flag::new(
     "user",
     Kind::Value("NAME"),
-    &["Print a line for basic_auth_users with this name instead of the bare hash."],
+    &["Print a section basic_auth_users with this name instead of the bare hash."],
 );
 
 /// The flags of the program without a command.

@@ -15,6 +15,8 @@ use crate::nearest::nearest;
 
 /// The cost of a hash unless told otherwise, as htpasswd and the Go exporters' manuals have it.
 const DEFAULT_COST: u32 = 10;
+/// The longest name in an entry, in bytes.
+const LONGEST_NAME: usize = 255;
 
 /// `check web-config FILE...`
 pub(super) fn check(arguments: Vec<OsString>) -> Result<Command, Usage> {
@@ -80,6 +82,10 @@ fn user(name: String) -> Result<String, Usage> {
     }
     if name.contains(char::is_control) {
         return Err(Usage(format!("--user={}: must not contain control characters", unquoted(&name))));
+    }
+    // YAML takes no more than 1024 characters for a key, and htpasswd not even so much.
+    if name.len() > LONGEST_NAME {
+        return Err(Usage(format!("--user={}: has more than {LONGEST_NAME} bytes", unquoted(&name))));
     }
     Ok(name)
 }
