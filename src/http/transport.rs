@@ -65,6 +65,14 @@ pub(crate) trait Transport {
     /// Whether the server is shutting down: the response under way is the connection's last.
     fn draining(&self) -> bool;
 
+    /// Whether every connection is taken, so that somebody may wait for this one to end.
+    fn crowded(&self) -> bool {
+        false
+    }
+
+    /// The client has shown who it is, or has failed to: connections of known clients are given up last.
+    fn known(&mut self, _: bool) {}
+
     /// Seconds since 1970, for the `Date` header.
     fn now_unix(&self) -> u64;
 }

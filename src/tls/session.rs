@@ -432,6 +432,14 @@ impl Transport for Session<'_> {
         self.below.draining()
     }
 
+    fn crowded(&self) -> bool {
+        self.below.crowded()
+    }
+
+    fn known(&mut self, known: bool) {
+        self.below.known(known);
+    }
+
     fn now_unix(&self) -> u64 {
         self.below.now_unix()
     }
