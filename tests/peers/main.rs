@@ -18,5 +18,5 @@ mod requests;
 mod secured;
 mod start;
 mod tls;
-mod web_config;
 mod walk;
+mod web_config;
