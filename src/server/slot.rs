@@ -85,6 +85,10 @@ impl Slot {
         kind(self.word.load(SeqCst))
     }
 
+    fn is_known(&self) -> bool {
+        self.known.load(SeqCst)
+    }
+
     pub(super) fn set_known(&self, known: bool) {
         self.known.store(known, SeqCst);
     }
@@ -182,6 +186,8 @@ pub(super) enum Victims {
     Idle,
     /// All that wait for their client.
     Waiting,
+    /// The same, but nobody who has logged in as long as a stranger is being served: that one goes soon.
+    Strangers,
 }
 
 /// Gives up the connection that has waited longest: idle ones first, then unfinished requests, then writers that
@@ -199,9 +205,12 @@ pub(super) fn evict_one(slots: &[Slot], victims: Victims, now_ms: u64) -> Option
                     && (doing != Doing::Stalled || waited_ms(word, now_ms) >= STALLED_MS)
             })
             .max_by_key(|&(slot, word)| {
-                let known = slot.known.load(SeqCst);
-                (Reverse(known), Reverse(kind(word)), waited_ms(word, now_ms))
+                (Reverse(slot.is_known()), Reverse(kind(word)), waited_ms(word, now_ms))
             })?;
+        let stranger = |slot: &Slot| !slot.is_known() && slot.doing() == Doing::Working;
+        if victims == Victims::Strangers && slot.is_known() && slots.iter().any(stranger) {
+            return None;
+        }
         if slot.evict(seen) {
             return Some(slot);
         }
@@ -267,6 +276,17 @@ mod tests {
         slots[5].set_known(true);
         assert_eq!(order(&slots, Victims::Idle, 10_000), [1, 0]);
         assert_eq!(order(&slots, Victims::Waiting, 10_000), [2, 3, 5]);
+    }
+
+    #[test]
+    fn the_known_stay_while_a_stranger_is_served() {
+        let slots = slots(&[(Doing::Working, 1), (Doing::Idle, 1), (Doing::Partial, 2)]);
+        slots[1].set_known(true);
+        assert_eq!(order(&slots, Victims::Strangers, 10_000), [2]);
+        assert_eq!(order(&slots, Victims::Waiting, 10_000), [1]);
+        slots[1].word.store(Doing::Idle as u32, SeqCst);
+        slots[0].set_known(true);
+        assert_eq!(order(&slots, Victims::Strangers, 10_000), [1], "or nobody else would come in");
     }
 
     #[test]
