@@ -171,11 +171,11 @@ fn a_shutdown_waits_for_one_password_at_most() {
     let mut stream = connect(address);
     let before = ask(&mut stream, &request("alice", "secret")).expect("kept").sample(ROUNDS);
     thread::scope(|scope| {
-        let guessers: Vec<_> = (0..6)
-            .map(|number| {
-                scope.spawn(move || ask(&mut connect(address), &request("bob", &number.to_string())))
-            })
-            .collect();
+        let streams: Vec<_> = (0..6).map(|_| connect(address)).collect();
+        let guess =
+            |(number, mut stream): (usize, TcpStream)| ask(&mut stream, &request("bob", &number.to_string()));
+        let guessers: Vec<_> =
+            streams.into_iter().enumerate().map(|guesser| scope.spawn(move || guess(guesser))).collect();
         eventually("a password is being verified", || {
             ask(&mut stream, &request("alice", "secret")).expect("kept").sample(ROUNDS) > before
         });
