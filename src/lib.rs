@@ -125,6 +125,9 @@ pub use timer::{Observe, Timer};
 #[cfg(all(feature = "tls", any(fuzzing, test)))]
 #[doc(hidden)]
 pub use tls::fuzz as tls_fuzz;
+#[cfg(all(feature = "web-config", any(fuzzing, test)))]
+#[doc(hidden)]
+pub use web_config::fuzz as web_config_fuzz;
 
 /// The code in the guides compiles and runs.
 #[cfg(doctest)]

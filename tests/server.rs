@@ -10,7 +10,6 @@ use std::net::{IpAddr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -122,10 +121,6 @@ fn several_addresses_at_once() {
     for address in &addresses[..2] {
         TcpListener::bind(address).expect("the port is free");
     }
-}
-
-fn temporary(name: &str) -> PathBuf {
-    env::temp_dir().join(format!("scrapeport-{}-{name}.sock", std::process::id()))
 }
 
 #[test]

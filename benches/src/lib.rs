@@ -6,4 +6,6 @@ pub mod load;
 pub mod ours;
 pub mod process;
 pub mod rounds;
+pub mod running;
 pub mod table;
+pub mod tls;

@@ -35,19 +35,41 @@ pub struct Done {
 /// # Errors
 /// If an answer is not 200 or cannot be read.
 pub fn run(address: SocketAddr, how: Connections, requests: u32, limit: Duration) -> io::Result<Done> {
+    run_over(|| connect(address), how, requests, limit)
+}
+
+/// Asks once over a connection that stays open.
+///
+/// # Errors
+/// If the answer is not 200 or cannot be read.
+pub fn ask(stream: &mut (impl Read + Write)) -> io::Result<usize> {
+    stream.write_all(format!("{HEAD}\r\n").as_bytes())?;
+    Scraper { buffer: vec![0; 64 * 1024], filled: 0, taken: 0 }.answer(stream)
+}
+
+/// The same as [`run`] over connections of any kind.
+///
+/// # Errors
+/// If an answer is not 200 or cannot be read.
+pub fn run_over<S: Read + Write>(
+    connect: impl Fn() -> io::Result<S>,
+    how: Connections,
+    requests: u32,
+    limit: Duration,
+) -> io::Result<Done> {
     let mut scraper = Scraper { buffer: vec![0; 64 * 1024], filled: 0, taken: 0 };
     let begin = Instant::now();
     let (mut done, mut body) = (0, 0);
     let kept = format!("{HEAD}\r\n");
     let fresh = format!("{HEAD}Connection: close\r\n\r\n");
-    let mut stream = connect(address)?;
+    let mut stream = connect()?;
     while done < requests && begin.elapsed() < limit {
         if how == Connections::Kept {
             stream.write_all(kept.as_bytes())?;
             body = scraper.answer(&mut stream)?;
         } else {
             if done > 0 {
-                stream = connect(address)?;
+                stream = connect()?;
             }
             stream.write_all(fresh.as_bytes())?;
             body = scraper.answer(&mut stream)?;
@@ -59,7 +81,11 @@ pub fn run(address: SocketAddr, how: Connections, requests: u32, limit: Duration
     Ok(Done { requests: done, took: begin.elapsed(), body })
 }
 
-fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+/// A connection that does not wait with what is written.
+///
+/// # Errors
+/// If there is none.
+pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
@@ -73,7 +99,7 @@ struct Scraper {
 }
 
 impl Scraper {
-    fn fill(&mut self, stream: &mut TcpStream) -> io::Result<usize> {
+    fn fill(&mut self, stream: &mut (impl Read + Write)) -> io::Result<usize> {
         if self.taken == self.filled {
             (self.filled, self.taken) = (0, 0);
         } else if self.filled == self.buffer.len() {
@@ -86,12 +112,12 @@ impl Scraper {
         Ok(got)
     }
 
-    fn need(&mut self, stream: &mut TcpStream) -> io::Result<()> {
+    fn need(&mut self, stream: &mut (impl Read + Write)) -> io::Result<()> {
         if self.fill(stream)? == 0 { Err(io::ErrorKind::UnexpectedEof.into()) } else { Ok(()) }
     }
 
     /// Reads one answer whole; gives the length of its body.
-    fn answer(&mut self, stream: &mut TcpStream) -> io::Result<usize> {
+    fn answer(&mut self, stream: &mut (impl Read + Write)) -> io::Result<usize> {
         let head = self.until(stream, b"\r\n\r\n")?;
         let text = String::from_utf8_lossy(&self.buffer[self.taken..self.taken + head]).to_ascii_lowercase();
         self.taken += head;
@@ -109,7 +135,7 @@ impl Scraper {
         Ok(length)
     }
 
-    fn chunks(&mut self, stream: &mut TcpStream) -> io::Result<usize> {
+    fn chunks(&mut self, stream: &mut (impl Read + Write)) -> io::Result<usize> {
         let mut total = 0;
         loop {
             let line = self.until(stream, b"\r\n")?;
@@ -124,7 +150,7 @@ impl Scraper {
         }
     }
 
-    fn until(&mut self, stream: &mut TcpStream, mark: &[u8]) -> io::Result<usize> {
+    fn until(&mut self, stream: &mut (impl Read + Write), mark: &[u8]) -> io::Result<usize> {
         loop {
             let window = &self.buffer[self.taken..self.filled];
             if let Some(at) = window.windows(mark.len()).position(|bytes| bytes == mark) {
@@ -134,7 +160,7 @@ impl Scraper {
         }
     }
 
-    fn skip(&mut self, stream: &mut TcpStream, mut length: usize) -> io::Result<()> {
+    fn skip(&mut self, stream: &mut (impl Read + Write), mut length: usize) -> io::Result<()> {
         loop {
             let now = length.min(self.filled - self.taken);
             self.taken += now;

@@ -97,7 +97,7 @@ pub fn own_histogram() -> Repeat {
 pub fn registry(shape: Shape) -> &'static Registry {
     match shape.rows {
         ..=16 => registry_with_room::<16>(shape),
-        ..=128 => registry_with_room::<128>(shape),
+        17..=128 => registry_with_room::<128>(shape),
         _ => registry_with_room::<1024>(shape),
     }
 }
@@ -166,6 +166,20 @@ pub fn page_in_pieces(shape: Shape) -> (Vec<u8>, Repeat) {
 /// Serves a registry of the given shape, with or without the server's own metrics on the page.
 pub fn serve(shape: Shape, server_metrics: bool, announce: impl Fn(std::net::SocketAddr)) {
     let builder = scrapeport::Server::builder(registry(shape)).server_metrics(server_metrics);
+    let (server, thread) = builder.start_on("127.0.0.1:0").unwrap();
+    announce(server.local_addr().unwrap());
+    thread.join().unwrap();
+}
+
+/// The same over TLS, with room for so many connections.
+pub fn serve_encrypted(
+    shape: Shape,
+    [certificate, key]: [&std::path::Path; 2],
+    connections: usize,
+    announce: impl Fn(std::net::SocketAddr),
+) {
+    let builder = scrapeport::Server::builder(registry(shape)).server_metrics(false);
+    let builder = builder.certfile(certificate).keyfile(key).max_connections(connections);
     let (server, thread) = builder.start_on("127.0.0.1:0").unwrap();
     announce(server.local_addr().unwrap());
     thread.join().unwrap();

@@ -22,6 +22,18 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
+/// Resident and private memory of a process, in kB.
+pub fn memory(pid: u32) -> [u64; 2] {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let sum = |name: &str| {
+        text.lines()
+            .filter(|line| line.starts_with(name))
+            .filter_map(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
+            .sum()
+    };
+    [sum("Rss:"), sum("Private_")]
+}
+
 /// Keeps this process and its future children on one processor.
 pub fn pin(processor: usize) {
     // SAFETY: the set is a plain bit field that lives through the call.

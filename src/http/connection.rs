@@ -201,16 +201,25 @@ impl Conversation<'_> {
         let (method, target) = (head.method(input), head.target(input));
         let admission = self.service.gate.map(|gate| gate.admit(head.authorization(input)));
         let (verdict, fields) = match &admission {
-            Some(Admission { verdict, fields }) => (*verdict, fields.as_deref().unwrap_or_default()),
+            Some(Admission { verdict, fields, .. }) => (*verdict, fields.as_deref().unwrap_or_default()),
             None => (Verdict::Served, &[][..]),
         };
+        let stranger = matches!(verdict, Verdict::Unauthorized | Verdict::Busy);
+        match &admission {
+            Some(Admission { known: true, .. }) => self.transport.known(true),
+            Some(_) if stranger => self.transport.known(false),
+            // Over the limit or with a broken file nobody is asked who it is.
+            _ => {}
+        }
         let document = match self.service.routes {
             Some(routes) if verdict == Verdict::Served => routes.route(method, target).document(),
             _ => None,
         };
         // After the gate, where a request may have waited while the server began to shut down.
         let last = document.as_ref().is_some_and(|document| document.close);
-        let close = last || !head.reusable || self.transport.draining();
+        let mut close = last || !head.reusable || self.transport.draining();
+        // Whoever guesses passwords holds no place that others wait for.
+        close |= stranger && self.transport.crowded();
         let date = self.buffers.date.at(self.transport.now_unix());
         let terms = Terms { date, close, http_1_0: head.http_1_0, fields };
         let is_head = method == b"HEAD";

@@ -20,6 +20,8 @@ pub(crate) struct Admission {
     pub(crate) verdict: Verdict,
     /// Header fields for the response, each with its line end; without control characters but for these.
     pub(crate) fields: Option<Arc<[u8]>>,
+    /// The client has logged in. Not set if nobody has to.
+    pub(crate) known: bool,
 }
 
 /// What becomes of the request.

@@ -28,3 +28,6 @@ pub mod tiny_http;
 pub(crate) mod transport;
 
 pub use handler::{MetricsHandler, Request, Response};
+
+#[cfg(test)]
+pub(crate) use error_page::reason;

@@ -245,7 +245,9 @@ impl<'a> Wire<'a> {
         if bytes.is_empty() {
             return Ok(());
         }
-        self.transport.write(bytes).map_err(|_| Stopped)?;
+        let sent =
+            if self.terms.close { self.transport.write_last(bytes) } else { self.transport.write(bytes) };
+        sent.map_err(|_| Stopped)?;
         self.bytes += bytes.len() as u64;
         Ok(())
     }

@@ -44,6 +44,11 @@ pub(crate) trait Transport {
         self.write(bytes)
     }
 
+    /// As [`Transport::write`], and nothing more will come, though the client may still be sending.
+    fn write_last(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        self.write(bytes)
+    }
+
     /// Tells the client that nothing more will come; reading goes on.
     fn close_write(&mut self);
 
@@ -59,6 +64,14 @@ pub(crate) trait Transport {
 
     /// Whether the server is shutting down: the response under way is the connection's last.
     fn draining(&self) -> bool;
+
+    /// Whether every connection is taken, so that somebody may wait for this one to end.
+    fn crowded(&self) -> bool {
+        false
+    }
+
+    /// The client has shown who it is, or has failed to: connections of known clients are given up last.
+    fn known(&mut self, _: bool) {}
 
     /// Seconds since 1970, for the `Date` header.
     fn now_unix(&self) -> u64;

@@ -5,6 +5,7 @@
 //! and half a second for one step of a write (`SO_SNDTIMEO`, socket(7)). Only when a client keeps us waiting
 //! elsewhere do we ask the clock and poll(2).
 
+use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 use std::os::fd::BorrowedFd;
 
@@ -26,6 +27,8 @@ pub(super) struct Link<'a> {
     slot: &'a Slot,
     door: &'a Door,
     limits: &'a Limits,
+    /// How many connections there are.
+    taken: &'a AtomicUsize,
     /// It has the reserve descriptor, so it must not stay.
     borrowed: bool,
     /// What it waits for, and since when.
@@ -47,6 +50,7 @@ impl<'a> Link<'a> {
         slot: &'a Slot,
         door: &'a Door,
         limits: &'a Limits,
+        taken: &'a AtomicUsize,
         borrowed: bool,
     ) -> Self {
         Self {
@@ -54,6 +58,7 @@ impl<'a> Link<'a> {
             slot,
             door,
             limits,
+            taken,
             borrowed,
             phase: None,
             entered: 0,
@@ -262,6 +267,14 @@ impl Transport for Link<'_> {
 
     fn draining(&self) -> bool {
         self.borrowed || self.door.is_closed()
+    }
+
+    fn crowded(&self) -> bool {
+        self.taken.load(Relaxed) >= self.limits.connections
+    }
+
+    fn known(&mut self, known: bool) {
+        self.slot.set_known(known);
     }
 
     fn now_unix(&self) -> u64 {

@@ -172,7 +172,7 @@ impl Door {
         if self.is_closed() { Queue::Closed } else { Queue::Waiting }
     }
 
-    fn somebody_waits(&self) -> bool {
+    pub(super) fn somebody_waits(&self) -> bool {
         self.look(Some(&timespec(0)))
     }
 

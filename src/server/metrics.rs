@@ -62,10 +62,12 @@ pub(super) fn ended(ending: Ending) {
 }
 
 /// The codes that a server sends; anything else would be counted as the last.
-const CODES: [(u16, &str); 15] = [
+const CODES: [(u16, &str); 18] = [
     (200, "200"),
+    (302, "302"),
     (400, "400"),
     (401, "401"),
+    (403, "403"),
     (404, "404"),
     (405, "405"),
     (408, "408"),
@@ -73,6 +75,7 @@ const CODES: [(u16, &str); 15] = [
     (413, "413"),
     (414, "414"),
     (417, "417"),
+    (429, "429"),
     (431, "431"),
     (501, "501"),
     (503, "503"),
@@ -182,5 +185,23 @@ impl Observer for Books {
         } else {
             log::warn!("collector {collector}: {why}; further failures are counted and logged as debug");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::ToString;
+
+    use super::*;
+    use crate::http::reason;
+
+    #[test]
+    fn every_code_that_is_sent_is_counted_as_itself() {
+        let known = |status: u16| CODES.iter().any(|(code, _)| *code == status);
+        for status in (100..600).filter(|status| reason(*status) != reason(500)) {
+            assert!(known(status), "{status}");
+        }
+        assert!(known(500));
+        assert!(CODES.iter().all(|(code, text)| code.to_string() == *text));
     }
 }

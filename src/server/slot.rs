@@ -5,7 +5,8 @@
 //! lock that the worker holds (shared) for the whole connection and takes (alone) to close it. An evictor holds it
 //! shared around shutdown(2), so the number cannot meanwhile belong to another file.
 
-use core::sync::atomic::{AtomicU32, Ordering::SeqCst};
+use core::cmp::Reverse;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{PoisonError, RwLock};
 
@@ -66,16 +67,30 @@ pub(super) struct Evicted;
 #[repr(align(64))]
 pub(super) struct Slot {
     word: AtomicU32,
+    /// The client has logged in. Only a preference, so it may change beside the word.
+    known: AtomicBool,
     stream: RwLock<Option<OwnedFd>>,
 }
 
 impl Slot {
     pub(super) const fn new() -> Self {
-        Self { word: AtomicU32::new(Doing::Free as u32), stream: RwLock::new(None) }
+        Self {
+            word: AtomicU32::new(Doing::Free as u32),
+            known: AtomicBool::new(false),
+            stream: RwLock::new(None),
+        }
     }
 
     pub(super) fn doing(&self) -> Doing {
         kind(self.word.load(SeqCst))
+    }
+
+    fn is_known(&self) -> bool {
+        self.known.load(SeqCst)
+    }
+
+    pub(super) fn set_known(&self, known: bool) {
+        self.known.store(known, SeqCst);
     }
 
     /// Holds the connection while `serve` runs, then closes it. Blocks as long as `serve` does.
@@ -83,6 +98,7 @@ impl Slot {
     /// The state stays as it was at the end, so that [`Slot::leave`] can tell.
     pub(super) fn hold<R>(&self, stream: OwnedFd, serve: impl FnOnce(BorrowedFd<'_>) -> R) -> Option<R> {
         *self.stream.write().unwrap_or_else(PoisonError::into_inner) = Some(stream);
+        self.set_known(false);
         self.word.store(Doing::Working as u32, SeqCst);
         let result = {
             let guard = self.stream.read().unwrap_or_else(PoisonError::into_inner);
@@ -170,10 +186,13 @@ pub(super) enum Victims {
     Idle,
     /// All that wait for their client.
     Waiting,
+    /// The same, but nobody who has logged in as long as a stranger is being served: that one goes soon.
+    Strangers,
 }
 
 /// Gives up the connection that has waited longest: idle ones first, then unfinished requests, then writers that
-/// make no progress. `None` if every connection is being served.
+/// make no progress; in this order, but those of clients that have logged in only after all others. A scraper waits
+/// longest of all, so guessers would otherwise push it out. `None` if every connection is being served.
 pub(super) fn evict_one(slots: &[Slot], victims: Victims, now_ms: u64) -> Option<&Slot> {
     let last = if victims == Victims::Idle { Doing::Idle } else { Doing::Stalled };
     loop {
@@ -185,7 +204,13 @@ pub(super) fn evict_one(slots: &[Slot], victims: Victims, now_ms: u64) -> Option
                 (Doing::Idle..=last).contains(&doing)
                     && (doing != Doing::Stalled || waited_ms(word, now_ms) >= STALLED_MS)
             })
-            .max_by_key(|&(_, word)| (core::cmp::Reverse(kind(word)), waited_ms(word, now_ms)))?;
+            .max_by_key(|&(slot, word)| {
+                (Reverse(slot.is_known()), Reverse(kind(word)), waited_ms(word, now_ms))
+            })?;
+        let stranger = |slot: &Slot| !slot.is_known() && slot.doing() == Doing::Working;
+        if victims == Victims::Strangers && slot.is_known() && slots.iter().any(stranger) {
+            return None;
+        }
         if slot.evict(seen) {
             return Some(slot);
         }
@@ -235,6 +260,33 @@ mod tests {
     fn idle_only() {
         let slots = slots(&[(Doing::Partial, 1), (Doing::Idle, 2), (Doing::Idle, 1), (Doing::Stalled, 0)]);
         assert_eq!(order(&slots, Victims::Idle, 10_000), [2, 1]);
+    }
+
+    #[test]
+    fn the_known_go_last() {
+        let slots = slots(&[
+            (Doing::Idle, 1),
+            (Doing::Idle, 9_990),
+            (Doing::Partial, 9_000),
+            (Doing::Stalled, 9_000),
+            (Doing::Stalled, 9_900),
+            (Doing::Partial, 2),
+        ]);
+        slots[0].set_known(true);
+        slots[5].set_known(true);
+        assert_eq!(order(&slots, Victims::Idle, 10_000), [1, 0]);
+        assert_eq!(order(&slots, Victims::Waiting, 10_000), [2, 3, 5]);
+    }
+
+    #[test]
+    fn the_known_stay_while_a_stranger_is_served() {
+        let slots = slots(&[(Doing::Working, 1), (Doing::Idle, 1), (Doing::Partial, 2)]);
+        slots[1].set_known(true);
+        assert_eq!(order(&slots, Victims::Strangers, 10_000), [2]);
+        assert_eq!(order(&slots, Victims::Waiting, 10_000), [1]);
+        slots[1].word.store(Doing::Idle as u32, SeqCst);
+        slots[0].set_known(true);
+        assert_eq!(order(&slots, Victims::Strangers, 10_000), [1], "or nobody else would come in");
     }
 
     #[test]

@@ -13,6 +13,9 @@ use super::worker::Shared;
 /// How soon to look again when every connection is being served and somebody waits.
 const RETRY: Duration = Duration::from_millis(20);
 
+/// So long those who have logged in keep their places while strangers are being served, in milliseconds.
+const KNOWN_STAY_MS: u64 = 1_000;
+
 /// For threads to notice that their sockets have been cut off.
 const CUT_OFF: Duration = Duration::from_secs(1);
 
@@ -34,14 +37,20 @@ fn relieve(shared: &Shared) {
     if shared.door.queue() == Queue::Closed || !shared.all_taken() {
         return;
     }
-    match evict_one(&shared.slots, Victims::Waiting, coarse_ms()) {
+    let came = coarse_ms();
+    while shared.all_taken() && shared.door.somebody_waits() {
+        let now = coarse_ms();
+        let stay = now.saturating_sub(came) < KNOWN_STAY_MS;
+        let victims = if stay { Victims::Strangers } else { Victims::Waiting };
+        let Some(slot) = evict_one(&shared.slots, victims, now) else {
+            thread::park_timeout(RETRY);
+            continue;
+        };
         // One at a time: until this one is gone, the same visitor would cost a second one its place.
-        Some(slot) => {
-            while slot.doing() == Doing::Evicted && !shared.door.is_closed() {
-                thread::park_timeout(RETRY);
-            }
+        while slot.doing() == Doing::Evicted && !shared.door.is_closed() {
+            thread::park_timeout(RETRY);
         }
-        None => thread::park_timeout(RETRY),
+        return;
     }
 }
 

@@ -78,7 +78,7 @@ fn attend(
         return Ending::Reset;
     }
     slot.hold(stream, |stream| {
-        let mut link = Link::new(stream, slot, &shared.door, &shared.limits, loan.is_some());
+        let mut link = Link::new(stream, slot, &shared.door, &shared.limits, &shared.taken, loan.is_some());
         // A collector's panic is caught where it runs; this is for what nobody thought of. The buffers hold bytes
         // only, so they are fit for the next connection whatever happened.
         let served = catch_unwind(AssertUnwindSafe(|| {

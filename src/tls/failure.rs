@@ -2,6 +2,8 @@
 
 use rustls::{AlertDescription, CertificateError, Error, PeerIncompatible, PeerMisbehaved};
 
+use crate::http::transport::Gone;
+
 /// The reasons that are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -39,6 +41,15 @@ pub(crate) enum Failure {
     Configuration,
     /// The client does not keep to the protocol.
     ProtocolError,
+}
+
+impl From<Gone> for Failure {
+    fn from(gone: Gone) -> Self {
+        match gone {
+            Gone::TimedOut => Self::TimedOut,
+            Gone::Closed => Self::Closed,
+        }
+    }
 }
 
 /// In the order of the variants.

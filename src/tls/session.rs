@@ -1,7 +1,8 @@
 //! One TLS connection over another transport: the handshake, then plain bytes in and out.
 //!
 //! Records are read and written through memory that a thread has from its start, so what a connection takes from the
-//! heap is rustls's own state. A kept request costs one read and one write below.
+//! heap is rustls's own state. A kept request costs one read and one write below; a ticket leaves with the first
+//! response, the farewell with the last.
 
 use core::fmt;
 use core::time::Duration;
@@ -14,9 +15,8 @@ use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
 use super::context::Keeper;
 use super::failure::Failure;
 use super::metrics::{HANDSHAKES, handshake_failed};
-use super::plain_http::{First, NOTICE, first_bytes};
+use super::plain_http::{drain, receive_first};
 use super::x509::Certificate;
-use crate::http::limits::LINGER;
 use crate::http::transport::{Gone, Phase, Transport};
 
 /// Bytes of input that may wait to be understood. A handshake message must fit, so this also bounds the chain of
@@ -24,8 +24,11 @@ use crate::http::transport::{Gone, Phase, Transport};
 const INPUT: usize = 32 * 1024;
 /// Bytes of text that one record takes (RFC 8446 §5.1).
 const RECORD: usize = 16 * 1024;
-/// A record of text with its header and its tag, or one message of a handshake.
-const OUTPUT: usize = RECORD + 256 + 5;
+/// What may wait for the next record of text: after a handshake of TLS 1.3 a ticket, which serves nobody before the
+/// client has been answered.
+const WAITING: usize = 1024;
+/// What waits, a record of text with its header and its tag, and the farewell; or one message of a handshake.
+const OUTPUT: usize = WAITING + RECORD + 256 + 5 + 32;
 /// Allocators hand out so much as pages of zeros that are not resident until they are used.
 const UNTOUCHED: usize = 132 * 1024;
 
@@ -54,7 +57,7 @@ pub(crate) struct Session<'a> {
     text: &'a mut [u8],
     pending: core::ops::Range<usize>,
     output: &'a mut [u8],
-    /// Bytes of handshake messages and alerts that wait in the output.
+    /// Bytes of records that wait in the output.
     queued: usize,
     state: State,
 }
@@ -75,8 +78,8 @@ enum Event {
     Blocked,
     /// Some bytes of text were put where they were wanted.
     Text(usize),
-    /// A record is in the output.
-    Encrypted(usize),
+    /// A record has been added to the output.
+    Encrypted,
     Finished,
 }
 
@@ -142,7 +145,7 @@ impl<'a> Session<'a> {
         loop {
             let event = self.advance(&mut [], None).map_err(|stop| match stop {
                 Stop::Failed(failure) => failure,
-                Stop::Gone(gone) => of(gone),
+                Stop::Gone(gone) => gone.into(),
             })?;
             if !self.connection.is_handshaking() {
                 // Who has said everything in one breath still gets an answer.
@@ -154,7 +157,7 @@ impl<'a> Session<'a> {
                 // A message that fills everything and is not whole: a chain of certificates beyond all measure.
                 return Err(Failure::ProtocolError);
             }
-            if self.receive(Phase::Handshake).map_err(of)? == 0 {
+            if self.receive(Phase::Handshake).map_err(Failure::from)? == 0 {
                 return Err(Failure::Closed);
             }
         }
@@ -214,12 +217,13 @@ impl<'a> Session<'a> {
                 }
                 Ok(ConnectionState::TransmitTlsData(data)) => {
                     data.done();
-                    let queued = core::mem::take(&mut self.queued);
-                    if queued > 0 {
-                        if between {
+                    // A ticket leaves with the first response.
+                    let later = self.state == State::Handshake && self.has_finished();
+                    if !later || self.queued > WAITING {
+                        if between && self.queued > 0 {
                             self.below.begin_response(None);
                         }
-                        self.below.write(&self.output[..queued]).map_err(Stop::Gone)?;
+                        self.flush(false).map_err(Stop::Gone)?;
                     }
                 }
                 Ok(ConnectionState::PeerClosed) => event = Some(Event::Finished),
@@ -231,11 +235,15 @@ impl<'a> Session<'a> {
                     event = Some(match piece {
                         None => Event::Blocked,
                         Some(piece) => {
+                            let room = &mut self.output[self.queued..];
                             let encrypted = match piece {
-                                Some(piece) => traffic.encrypt(piece, self.output),
-                                None => traffic.queue_close_notify(self.output),
+                                Some(piece) => traffic.encrypt(piece, room),
+                                None => traffic.queue_close_notify(room),
                             };
-                            encrypted.map_or(Event::Blocked, Event::Encrypted)
+                            encrypted.map_or(Event::Blocked, |length| {
+                                self.queued += length;
+                                Event::Encrypted
+                            })
                         }
                     });
                 }
@@ -278,15 +286,27 @@ impl<'a> Session<'a> {
         }
     }
 
+    /// Whether the client waits for nothing but text: only in TLS 1.3 is the last word of a handshake always its own.
+    fn has_finished(&self) -> bool {
+        !self.connection.is_handshaking()
+            && self.connection.protocol_version() == Some(rustls::ProtocolVersion::TLSv1_3)
+    }
+
+    /// Sends the records that wait.
+    fn flush(&mut self, more: bool) -> Result<(), Gone> {
+        match core::mem::take(&mut self.queued) {
+            0 => Ok(()),
+            queued if more => self.below.write_part(&self.output[..queued]),
+            queued => self.below.write(&self.output[..queued]),
+        }
+    }
+
     /// Encrypts and sends.
     fn send(&mut self, bytes: &[u8], more: bool) -> Result<(), Gone> {
         let mut pieces = bytes.chunks(RECORD).peekable();
         while let Some(piece) = pieces.next() {
-            let length = self.encrypt(Some(piece))?;
-            let more = more || pieces.peek().is_some();
-            let record = &self.output[..length];
-            let sent = if more { self.below.write_part(record) } else { self.below.write(record) };
-            sent.map_err(|gone| self.broken(gone))?;
+            self.encrypt(Some(piece))?;
+            self.flush(more || pieces.peek().is_some()).map_err(|gone| self.broken(gone))?;
         }
         Ok(())
     }
@@ -297,15 +317,15 @@ impl<'a> Session<'a> {
         gone
     }
 
-    /// Makes a record of the text, or one that says that no more will come, and gives its length in the output.
-    fn encrypt(&mut self, piece: Option<&[u8]>) -> Result<usize, Gone> {
+    /// Makes a record of the text, or one that says that no more will come.
+    fn encrypt(&mut self, piece: Option<&[u8]>) -> Result<(), Gone> {
         if self.state == State::Broken {
             return Err(Gone::Closed);
         }
         loop {
             // Records that came together with this request are kept for the next one.
             match self.advance(&mut [], Some(piece)) {
-                Ok(Event::Encrypted(length)) => return Ok(length),
+                Ok(Event::Encrypted) => return Ok(()),
                 Ok(Event::Finished | Event::Text(_)) => {}
                 Ok(Event::Blocked) | Err(Stop::Failed(_)) => return Err(Gone::Closed),
                 Err(Stop::Gone(gone)) => return Err(self.broken(gone)),
@@ -327,15 +347,17 @@ impl<'a> Session<'a> {
     pub(crate) fn close(mut self) {
         if matches!(self.state, State::Open | State::Finished) {
             self.below.begin_response(None);
-            self.say_goodbye();
+            let _ = self.say_goodbye();
         }
     }
 
-    fn say_goodbye(&mut self) {
-        if let Ok(length) = self.encrypt(None) {
-            let _ = self.below.write(&self.output[..length]);
+    /// Sends what waits and the farewell.
+    fn say_goodbye(&mut self) -> Result<(), Gone> {
+        let _ = self.encrypt(None);
+        match core::mem::replace(&mut self.state, State::Broken) {
+            State::Broken => Err(Gone::Closed),
+            _ => self.flush(false),
         }
-        self.state = State::Broken;
     }
 }
 
@@ -367,7 +389,7 @@ impl Transport for Session<'_> {
             match self.advance(into, None) {
                 Ok(Event::Text(length)) => return Ok(length),
                 Ok(Event::Finished) => return Ok(0),
-                Ok(Event::Blocked | Event::Encrypted(_)) => {}
+                Ok(Event::Blocked | Event::Encrypted) => {}
                 Err(Stop::Failed(_)) => return Err(Gone::Closed),
                 Err(Stop::Gone(gone)) => return Err(self.broken(gone)),
             }
@@ -382,8 +404,15 @@ impl Transport for Session<'_> {
         self.send(bytes, true)
     }
 
+    fn write_last(&mut self, bytes: &[u8]) -> Result<(), Gone> {
+        let (before, last) = bytes.split_at(bytes.len().saturating_sub(1) / RECORD * RECORD);
+        self.send(before, true)?;
+        self.encrypt(Some(last))?;
+        self.say_goodbye()
+    }
+
     fn close_write(&mut self) {
-        self.say_goodbye();
+        let _ = self.say_goodbye();
         self.below.close_write();
     }
 
@@ -403,6 +432,14 @@ impl Transport for Session<'_> {
         self.below.draining()
     }
 
+    fn crowded(&self) -> bool {
+        self.below.crowded()
+    }
+
+    fn known(&mut self, known: bool) {
+        self.below.known(known);
+    }
+
     fn now_unix(&self) -> u64 {
         self.below.now_unix()
     }
@@ -414,53 +451,10 @@ impl fmt::Debug for Session<'_> {
     }
 }
 
-/// Receives until it is certain that it is TLS that comes, and gives the number of bytes.
-fn receive_first(below: &mut dyn Transport, input: &mut [u8]) -> Result<usize, Failure> {
-    let mut received = 0;
-    loop {
-        match first_bytes(&input[..received]) {
-            First::Tls => return Ok(received),
-            First::Unknown => {}
-            First::Other => return Err(Failure::NotTls),
-            First::PlainHttp => {
-                let _ = below.write(NOTICE);
-                drain(below, input);
-                return Err(Failure::PlainHttp);
-            }
-        }
-        match below.read(&mut input[received..], Phase::Handshake).map_err(of)? {
-            0 if received == 0 => return Err(Failure::Closed),
-            0 => return Err(Failure::NotTls),
-            length => received += length,
-        }
-    }
-}
-
-/// Ends the conversation so that the last words arrive: closing while the client's bytes still come would reset the
-/// connection under them.
-#[cold]
-fn drain(below: &mut dyn Transport, input: &mut [u8]) {
-    below.close_write();
-    let mut dropped = 0;
-    while dropped < LINGER {
-        match below.read(input, Phase::Linger) {
-            Ok(0) | Err(_) => return,
-            Ok(length) => dropped += length,
-        }
-    }
-}
-
 /// Why looking at the records came to nothing.
 enum Stop {
     Failed(Failure),
     Gone(Gone),
-}
-
-fn of(gone: Gone) -> Failure {
-    match gone {
-        Gone::TimedOut => Failure::TimedOut,
-        Gone::Closed => Failure::Closed,
-    }
 }
 
 #[cfg(test)]

@@ -16,8 +16,8 @@ impl ServerBuilder {
     /// change holds at once. A file that has become unusable lets nobody in: requests are answered with 500 and
     /// handshakes fail until it is mended. Whether there is TLS at all is settled at the start.
     ///
-    /// Passwords are verified one at a time; up to half as many requests wait for that as there may be connections, and
-    /// more get 503. Whoever has logged in before waits for nobody.
+    /// Passwords are verified one at a time. So many requests may wait for that that half of the connections are left,
+    /// and more get 503. Whoever has logged in before waits for nobody, and its connection is given up last.
     ///
     /// [`start`](Self::start) then gives [`Error::WebConfig`] if the file or anything that it names cannot be used.
     pub fn web_config_file(self, path: impl Into<PathBuf>) -> Self {
@@ -31,7 +31,9 @@ struct WebConfigFile(PathBuf);
 
 impl Lock for WebConfigFile {
     fn open(&self, connections: usize) -> Result<Opened, Error> {
-        let live = Arc::new(Live::open(&self.0, connections / 2)?);
+        // One more is being verified.
+        let waiting = (connections / 2).saturating_sub(1);
+        let live = Arc::new(Live::open(&self.0, waiting)?);
         Ok(Opened {
             encryption: if live.encrypts() { Some(live.clone()) } else { None },
             gate: Some(live.clone()),

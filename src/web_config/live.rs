@@ -22,9 +22,10 @@ use crate::server::Reread;
 use crate::tls::{Context, Failed, Keeper, Loaded, Settings, reload_failed};
 use crate::watched::Watched;
 
-/// Programs that write a file in place empty it first. A file that was not empty before is believed to be only after
-/// so long: until then it counts as unreadable, not as one that lets everybody in.
-const EMPTY_FOR: Duration = Duration::from_secs(2);
+/// Programs that write a file in place empty it first, and many write it piece by piece. A file that has lost its
+/// users is believed only after so long. Until then it counts as unreadable if it is empty; if not, the users whom it
+/// had still have to log in.
+const OPENS_AFTER: Duration = Duration::from_secs(2);
 
 /// A web configuration file in effect. Shared by all threads of a server.
 pub(crate) struct Live {
@@ -41,13 +42,13 @@ struct State {
     file: Watched,
     /// The version of the file that is in effect; why there is none.
     current: Result<Followed, String>,
-    /// Whether the last version that could be read asked for logins.
-    asked_for_logins: bool,
-    /// Since when the file has been empty although logins were asked for.
-    empty_since: Option<Instant>,
+    /// Who had to log in by the last version that was believed.
+    users: Option<Arc<Users>>,
+    /// Since when the file has had no users although it had some.
+    opens_since: Option<Instant>,
     tls: Tls,
-    /// What was logged last of the file and of its TLS section, so that it is said once.
-    said: [String; 2],
+    /// What was logged last of the file, of its TLS section and of its users, so that it is said once.
+    said: [String; 3],
 }
 
 /// What a version of the file means for requests and handshakes.
@@ -57,6 +58,8 @@ struct Followed {
     config: WebConfig,
     /// Why there is no context for handshakes, if it is not for the certificates.
     handshakes: Result<(), String>,
+    /// What is wrong with hashes of users. Nothing, mostly.
+    barred: String,
 }
 
 /// What the TLS settings have led to.
@@ -95,7 +98,7 @@ impl Live {
             }
             _ => Tls::Unknown,
         };
-        let followed = follow(reading, path, &rate).map_err(refused)?;
+        let followed = follow(reading, &rate).map_err(refused)?;
         LAST_READ_SUCCESSFUL.set(1.0);
         let Rate { interval_ns, burst } = followed.config.rate_limit;
         if let Ok(interval @ 1..) = u64::try_from(interval_ns) {
@@ -104,11 +107,11 @@ impl Live {
         }
         let state = State {
             file,
-            asked_for_logins: followed.users.is_some(),
+            users: followed.users.clone(),
             current: Ok(followed),
-            empty_since: None,
+            opens_since: None,
             tls,
-            said: [const { String::new() }; 2],
+            said: [const { String::new() }; 3],
         };
         Ok(Self {
             path: path.into(),
@@ -127,8 +130,8 @@ impl Live {
     /// The state, up to date with the file.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let waits = state.empty_since.is_some_and(|since| since.elapsed() >= EMPTY_FOR);
-        if waits || !state.file.is_current() {
+        let opens = state.opens_since.is_some_and(|since| since.elapsed() >= OPENS_AFTER);
+        if opens || !state.file.is_current() {
             self.read_again(&mut state);
         }
         state
@@ -137,19 +140,36 @@ impl Live {
     fn read_again(&self, state: &mut State) {
         let (file, content) = Watched::read(&self.path);
         state.file = file;
-        let empty = matches!(&content, Ok(bytes) if bytes.is_empty()) && state.asked_for_logins;
-        state.empty_since = empty.then(|| state.empty_since.unwrap_or_else(Instant::now));
-        state.current = match content {
+        let empty = matches!(&content, Ok(bytes) if bytes.is_empty());
+        let reading = content.map(|bytes| read(&bytes, directory_of(&self.path)));
+        let opens = state.users.is_some() && reading.as_ref().is_ok_and(opens);
+        state.opens_since = opens.then(|| state.opens_since.unwrap_or_else(Instant::now));
+        let doubted = state.opens_since.is_some_and(|since| since.elapsed() < OPENS_AFTER);
+        state.current = match reading {
             Err(error) => Err(error.to_string()),
-            Ok(_) if state.empty_since.is_some_and(|since| since.elapsed() < EMPTY_FOR) => {
-                Err("it has become empty".into())
-            }
-            Ok(bytes) => follow(read(&bytes, directory_of(&self.path)), &self.path, &self.rate),
+            Ok(_) if empty && doubted => Err("it has become empty".into()),
+            Ok(reading) => follow(reading, &self.rate),
         };
+        match &mut state.current {
+            Ok(followed) if doubted => followed.users.clone_from(&state.users),
+            Ok(followed) => {
+                if opens {
+                    log::warn!("{}: nobody has to log in any more", self.path.display());
+                }
+                state.users.clone_from(&followed.users);
+                state.opens_since = None;
+            }
+            Err(_) => {}
+        }
         match &state.current {
             Ok(followed) => {
-                state.asked_for_logins = followed.users.is_some();
-                state.empty_since = None;
+                if followed.barred != state.said[USERS] {
+                    if !followed.barred.is_empty() {
+                        let path = self.path.display();
+                        log::error!("{path}: {}; nobody can log in with such a hash", followed.barred);
+                    }
+                    state.said[USERS].clone_from(&followed.barred);
+                }
                 LAST_READ_SUCCESSFUL.set(1.0);
                 if !state.said[FILE].is_empty() {
                     log::info!("{} can be used again", self.path.display());
@@ -180,6 +200,7 @@ impl Live {
 /// Places in [`State::said`].
 const FILE: usize = 0;
 const TLS: usize = 1;
+const USERS: usize = 2;
 
 impl State {
     /// The context for handshakes by the current version.
@@ -240,15 +261,13 @@ impl Tls {
 /// # Errors
 /// What makes the file as a whole unusable. A user whose hash is none cannot log in, and a TLS section that makes no
 /// sense fails handshakes; neither concerns anybody else.
-fn follow(reading: Reading, path: &Path, rate: &RateLimit) -> Result<Followed, String> {
+fn follow(reading: Reading, rate: &RateLimit) -> Result<Followed, String> {
     let Reading { mut config, faults, .. } = reading;
     let of = |scope: Scope| faults.iter().filter(move |fault| fault.scope == scope);
     if of(Scope::File).next().is_some() {
         return Err(joined(of(Scope::File)));
     }
-    for fault in of(Scope::User) {
-        log::error!("{}: {fault}; this user cannot log in", path.display());
-    }
+    let barred = joined(of(Scope::User));
     rate.follow(config.rate_limit);
     let users = core::mem::take(&mut config.users);
     let headers = core::mem::take(&mut config.headers);
@@ -262,7 +281,13 @@ fn follow(reading: Reading, path: &Path, rate: &RateLimit) -> Result<Followed, S
         headers: (!headers.is_empty()).then(|| headers.into()),
         config,
         handshakes,
+        barred,
     })
+}
+
+/// Whether a file makes sense and names no users.
+fn opens(reading: &Reading) -> bool {
+    reading.config.users.is_empty() && reading.faults.iter().all(|fault| fault.scope != Scope::File)
 }
 
 /// All of them in one line.
@@ -278,9 +303,10 @@ fn error(path: &Path, problem: String) -> Error {
 impl Gate for Live {
     fn admit(&self, authorization: Option<&[u8]>) -> Admission {
         let (users, fields) = match &self.state().current {
-            Err(_) => return Admission { verdict: Verdict::Broken, fields: None },
+            Err(_) => return Admission { verdict: Verdict::Broken, fields: None, known: false },
             Ok(Followed { users, headers, .. }) => (users.clone(), headers.clone()),
         };
+        let logins = users.is_some();
         let now = u64::try_from(self.began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let verdict = if !self.rate.take(now) {
             Verdict::TooMany
@@ -293,7 +319,7 @@ impl Gate for Live {
         } else {
             Verdict::Served
         };
-        Admission { verdict, fields }
+        Admission { verdict, fields, known: logins && verdict == Verdict::Served }
     }
 
     fn close(&self) {

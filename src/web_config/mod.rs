@@ -18,4 +18,4 @@ pub(crate) use check::{Report, check};
 #[cfg(all(test, feature = "exporter"))]
 pub(crate) use file::Fault;
 #[cfg(feature = "exporter")]
-pub(crate) use login::{BcryptHash, LONGEST_PASSWORD, MAX_COST, MIN_COST, Secret, generate};
+pub(crate) use login::{LONGEST_PASSWORD, Secret, generate};

@@ -20,3 +20,4 @@ mod secured;
 mod start;
 mod tls;
 mod walk;
+mod web_config;

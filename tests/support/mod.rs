@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -67,7 +68,7 @@ pub(crate) fn scrape(address: SocketAddr) -> Reply {
 }
 
 pub(crate) fn read_reply(stream: &mut impl Read) -> io::Result<Reply> {
-    let head = read_line_block(stream)?;
+    let head = read_head(stream)?;
     let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status line");
     let field = |name: &str| {
         head.lines().find_map(|line| {
@@ -101,7 +102,7 @@ fn read_line(stream: &mut impl Read) -> io::Result<String> {
     read_until(stream, b"\n")
 }
 
-fn read_line_block(stream: &mut impl Read) -> io::Result<String> {
+pub(crate) fn read_head(stream: &mut impl Read) -> io::Result<String> {
     read_until(stream, b"\r\n\r\n")
 }
 
@@ -134,6 +135,11 @@ pub(crate) fn is_open(stream: &TcpStream) -> bool {
     open
 }
 
+/// A path that nobody else uses.
+pub(crate) fn temporary(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("scrapeport-{}-{name}", std::process::id()))
+}
+
 /// Threads of servers in this process.
 pub(crate) fn server_threads() -> usize {
     let tasks = fs::read_dir("/proc/self/task").expect("Linux");
@@ -164,4 +170,19 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(start.elapsed() < PATIENCE, "still not so: {what}");
         std::thread::sleep(Duration::from_millis(2));
     }
+}
+
+/// The value of an `Authorization` field is this of `user:password` (RFC 4648 §4).
+pub(crate) fn base64(bytes: &[u8]) -> String {
+    const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::new();
+    for group in bytes.chunks(3) {
+        let bits =
+            group.iter().fold(0_u32, |bits, byte| bits << 8 | u32::from(*byte)) << (8 * (3 - group.len()));
+        for place in 0..4 {
+            let letter = ALPHABET[(bits >> (18 - 6 * place)) as usize % 64] as char;
+            text.push(if place <= group.len() { letter } else { '=' });
+        }
+    }
+    text
 }

@@ -1,19 +1,20 @@
 //! The price of a scrape: a server's processor time and instructions per request, against nginx, hyper, tiny_http
 //! and bare loops that serve the same bytes ready-made. Ours encodes its page anew each time.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::AsRawFd;
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use scrapeport_benches::data::{LARGE, SMALL, Shape, page};
 use scrapeport_benches::load::{Connections, run};
-use scrapeport_benches::process::{children, cpu_time, pin, stop};
+use scrapeport_benches::ours;
+use scrapeport_benches::process::{cpu_time, pin};
 use scrapeport_benches::rounds::Rounds;
+use scrapeport_benches::running::{
+    Nginx, Program, Running, Under, calls_per_request, instructions_per_request,
+};
 use scrapeport_benches::table::{Table, maybe, ratio, short};
-use scrapeport_benches::{instructions, ours};
 
 const KINDS: [&str; 9] = [
     "scrapeport",
@@ -59,8 +60,10 @@ fn shape(size: &str) -> Shape {
 fn compare(size: &str, how: Connections, requests: u32, quick: bool) {
     let rounds = if quick { 5 } else { 15 };
     let limit = Duration::from_secs(2);
-    let mut running: Vec<(&str, Running)> =
-        KINDS.iter().filter_map(|kind| Some((*kind, Running::start(kind, size, Under::Nothing)?))).collect();
+    let mut running: Vec<(&str, Running)> = KINDS
+        .iter()
+        .filter_map(|kind| Some((*kind, Running::start(&program(kind, size), Under::Nothing)?)))
+        .collect();
     let mut times = vec![Rounds::default(); running.len()];
     let mut rates = vec![Rounds::default(); running.len()];
     let mut bodies = vec![0; running.len()];
@@ -100,200 +103,37 @@ fn compare(size: &str, how: Connections, requests: u32, quick: bool) {
     ]);
     for (at, kind) in names.iter().enumerate() {
         let counted = !(quick && (size == "large" || how == Connections::Fresh));
+        let program = program(kind, size);
+        let load = |address, requests| run(address, how, requests, Duration::from_secs(30)).map(drop);
+        let slow = *kind == "tiny_http" && how == Connections::Kept;
         table.row(vec![
             (*kind).to_owned(),
             short(times[at].median()),
             short(times[at].least()),
             ratio(times[at].ratio_to(&times[0])),
             short(rates[at].median()),
-            maybe(if counted { instructions_per_request(kind, size, how) } else { None }),
-            if counted { calls_per_request(kind, size, how) } else { "–".into() },
+            maybe(if counted {
+                instructions_per_request(&program, if slow { [4, 14] } else { [50, 250] }, &load)
+            } else {
+                None
+            }),
+            if counted {
+                calls_per_request(&program, if slow { [4, 14] } else { [20, 120] }, &load)
+            } else {
+                "–".into()
+            },
             bodies[at].to_string(),
         ]);
     }
     table.print();
 }
 
-fn instructions_per_request(kind: &str, size: &str, how: Connections) -> Option<f64> {
-    let (few, many) = if kind == "tiny_http" && how == Connections::Kept { (4, 14) } else { (50, 250) };
-    let run = |requests: u32| -> Option<u64> {
-        let mut server = Running::start(kind, size, Under::Callgrind)?;
-        run(server.address, how, requests, Duration::from_secs(30)).ok()?;
-        // The server may still be closing the last connection.
-        std::thread::sleep(Duration::from_millis(50));
-        instructions::collected(&server.stop_and_read())
-    };
-    let (low, high) = (run(few)?, run(many)?);
-    Some((high as f64 - low as f64) / f64::from(many - few))
-}
-
-/// How often each system call is made, beyond what starting takes: `read 1, write 1`.
-fn calls_per_request(kind: &str, size: &str, how: Connections) -> String {
-    let (few, many) = if kind == "tiny_http" && how == Connections::Kept { (4, 14) } else { (20, 120) };
-    let run = |requests: u32| -> Option<Vec<(String, u32)>> {
-        let mut server = Running::start(kind, size, Under::Strace)?;
-        run(server.address, how, requests, Duration::from_secs(30)).ok()?;
-        std::thread::sleep(Duration::from_millis(50));
-        let mut counts: Vec<(String, u32)> = Vec::new();
-        for line in server.stop_and_read().lines() {
-            // `[pid 12] read(5, …) = 12`; the end of an interrupted call has been counted at its beginning.
-            let line = line
-                .strip_prefix("[pid")
-                .and_then(|line| line.split_once("] "))
-                .map_or(line, |(_, call)| call);
-            let call = line.split_once('(').map(|(call, _)| call);
-            let Some(call) = call.filter(|call| call.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'))
-            else {
-                continue;
-            };
-            match counts.iter_mut().find(|(name, _)| name == call) {
-                Some((_, count)) => *count += 1,
-                None => counts.push((call.to_owned(), 1)),
-            }
-        }
-        Some(counts)
-    };
-    let (Some(low), Some(high)) = (run(few), run(many)) else { return "–".into() };
-    let mut parts = Vec::new();
-    let mut total = 0.0;
-    for (name, count) in high {
-        let before = low.iter().find(|(other, _)| *other == name).map_or(0, |(_, count)| *count);
-        let each = (f64::from(count) - f64::from(before)) / f64::from(many - few);
-        if each >= 0.05 {
-            total += each;
-            let each = format!("{each:.1}");
-            parts.push(format!("{name} {}", each.trim_end_matches(".0")));
-        }
+/// nginx, or this program again.
+fn program(kind: &str, size: &str) -> Program {
+    if kind.starts_with("nginx") {
+        return Program::Nginx(Nginx { page: shape(size), tuned: kind == "nginx, tuned", pair: None });
     }
-    let total = format!("{total:.1}");
-    format!("{}: {}", total.trim_end_matches(".0"), parts.join(", "))
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Under {
-    Nothing,
-    Callgrind,
-    Strace,
-}
-
-/// A server in a process of its own.
-struct Running {
-    child: Child,
-    /// The process that answers.
-    pid: u32,
-    address: SocketAddr,
-    folder: PathBuf,
-}
-
-impl Running {
-    /// None if what it takes is not installed.
-    fn start(kind: &str, size: &str, under: Under) -> Option<Self> {
-        let folder = std::env::temp_dir().join(format!("scrapeport-benches-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).unwrap();
-        let program = match (under, std::env::var_os("COUNTING")) {
-            (Under::Callgrind, Some(program)) => PathBuf::from(program),
-            _ => std::env::current_exe().unwrap(),
-        };
-        let mut line: Vec<String> = match under {
-            Under::Nothing => Vec::new(),
-            Under::Callgrind => vec!["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null"],
-            Under::Strace => vec!["strace", "-f", "-qq", "-e", "signal=none"],
-        }
-        .into_iter()
-        .map(str::to_owned)
-        .collect();
-        let nginx = kind.starts_with("nginx");
-        let mut port = 0;
-        if nginx {
-            port = free_port();
-            let file = nginx_files(&folder, size, port, kind == "nginx, tuned", under);
-            line.extend(["nginx", "-e", "stderr", "-c"].map(str::to_owned));
-            line.push(file.to_str().unwrap().to_owned());
-        } else {
-            line.push(program.to_str().unwrap().to_owned());
-            line.extend(["--server", kind, "--page", size].map(str::to_owned));
-        }
-        let log = std::fs::File::create(folder.join("log")).unwrap();
-        let mut child = Command::new(&line[0])
-            .args(&line[1..])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(log)
-            .spawn()
-            .ok()?;
-        if !nginx {
-            let mut first = String::new();
-            BufReader::new(child.stdout.as_mut()?).read_line(&mut first).ok()?;
-            port = first.trim().parse().ok()?;
-        }
-        let address = SocketAddr::from(([127, 0, 0, 1], port));
-        for _ in 0..400 {
-            if TcpStream::connect(address).is_ok() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(25));
-        }
-        // nginx answers from a worker, strace has its program as a child.
-        let below = children(child.id());
-        let pid = below.first().copied().unwrap_or_else(|| child.id());
-        Some(Self { child, pid, address, folder })
-    }
-
-    fn stop(&mut self) {
-        let below = children(self.child.id());
-        // nginx's first process ends its worker; strace ends when what it watches has ended.
-        let strace = below.len() == 1
-            && std::fs::read_to_string(format!("/proc/{}/comm", self.child.id()))
-                .is_ok_and(|name| name.trim() == "strace");
-        let pid = if strace { below[0] } else { self.child.id() };
-        stop(&mut self.child, pid);
-    }
-
-    fn stop_and_read(&mut self) -> String {
-        self.stop();
-        let bytes = std::fs::read(self.folder.join("log")).unwrap_or_default();
-        String::from_utf8_lossy(&bytes).into_owned()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        if matches!(self.child.try_wait(), Ok(None)) {
-            self.stop();
-        }
-        let _ = std::fs::remove_dir_all(&self.folder);
-    }
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
-/// One worker, no access log, a kept connection for ever; "tuned" adds what nginx has for speed.
-fn nginx_files(folder: &std::path::Path, size: &str, port: u16, tuned: bool, under: Under) -> PathBuf {
-    let name = if tuned { "tuned" } else { "plain" };
-    let folder = folder.join(name);
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("metrics"), page(shape(size))).unwrap();
-    let file = folder.join("nginx.conf");
-    let at = folder.display();
-    let extra = if tuned { "tcp_nopush on; open_file_cache max=10; open_file_cache_valid 60s;" } else { "" };
-    let listen = if tuned { " deferred" } else { "" };
-    // The tools that count follow one process best.
-    let master = if under == Under::Nothing { "" } else { "master_process off;" };
-    let text = format!(
-        "worker_processes 1; daemon off; {master} pid {at}/pid; error_log stderr crit;
-        events {{ worker_connections 64; }}
-        http {{
-            access_log off; sendfile on; tcp_nodelay on; keepalive_requests 100000000; {extra}
-            client_body_temp_path {at}/a; proxy_temp_path {at}/b; fastcgi_temp_path {at}/c;
-            uwsgi_temp_path {at}/d; scgi_temp_path {at}/e;
-            default_type text/plain;
-            server {{ listen 127.0.0.1:{port}{listen}; root {at}; }}
-        }}"
-    );
-    std::fs::write(&file, text).unwrap();
-    file
+    Program::Own(["--server", kind, "--page", size].map(str::to_owned).into())
 }
 
 // ---- the servers, each in a process of its own

@@ -805,7 +805,7 @@ impl Gate for Keeper<'_> {
     fn admit(&self, authorization: Option<&[u8]>) -> Admission {
         self.asked.lock().unwrap().push(authorization.map(<[u8]>::to_vec));
         let fields = (!self.fields.is_empty()).then(|| self.fields.into());
-        Admission { verdict: self.verdict, fields }
+        Admission { verdict: self.verdict, fields, known: false }
     }
 }
 

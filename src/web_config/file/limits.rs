@@ -51,7 +51,9 @@ impl Limits {
             warnings.push(Fault::new(line, INTERVAL, problem));
         }
         let At { value: burst, line } = self.burst.unwrap_or(At { value: 0, line });
-        if interval > 0 && burst < 1 {
+        // What stands there may have been told already.
+        let told = faults.iter().any(|fault| fault.field == BURST);
+        if interval > 0 && burst < 1 && !told {
             // The reference starts, and then answers 429 to everything.
             let problem = "must be at least 1 when interval is set, else no request is ever answered";
             faults.push(Fault::new(line, BURST, problem));

@@ -83,7 +83,11 @@ pub(crate) fn read(bytes: &[u8], directory: &Path) -> Reading {
     }
     let tree = match yaml::parse(bytes) {
         Ok(tree) => tree,
-        Err(broken) => return Fault::new(broken.line, "", broken.problem).into(),
+        Err(broken) => {
+            // The end of a text is taken for a line of its own.
+            let lines = 1 + bytes.iter().filter(|byte| **byte == b'\n').count() as u32;
+            return Fault::new(broken.line.min(lines), "", broken.problem).into();
+        }
     };
     let mut walk = Walk::new(&tree);
     let mut file = File::default();

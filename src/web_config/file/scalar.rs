@@ -159,7 +159,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
 /// A number as an integer, cut at the point, as Go on 64 bits does it; none if it is too large or no number.
 pub(super) fn truncate(value: f64) -> Option<i64> {
     const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    if !(value <= LIMIT) {
+    if value.is_nan() || value > LIMIT {
         return None;
     }
     Some(if value == LIMIT { i64::MIN } else { value as i64 })

@@ -232,8 +232,12 @@ impl ServerTls {
         };
         let cert = self.pem("cert", "cert_file", directory);
         let key = self.pem("key", "key_file", directory);
-        for (there, what) in [(cert.is_some(), "cert or cert_file"), (key.is_some(), "key or key_file")] {
-            if !there {
+        for (there, names) in [(cert.is_some(), ["cert", "cert_file"]), (key.is_some(), ["key", "key_file"])]
+        {
+            // What stands there may have been told already.
+            let told = names.map(field).iter().any(|name| faults.iter().any(|fault| fault.field == *name));
+            if !there && !told {
+                let what = names.join(" or ");
                 let problem = format!("missing one of {what}; add it, or remove {switch} to switch TLS off");
                 faults.push(Fault::new(line, FIELD, problem).reaching(Scope::Handshake));
             }

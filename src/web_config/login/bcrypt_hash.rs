@@ -14,9 +14,9 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use super::secret::Secret;
 
 /// The lowest cost there is.
-pub(crate) const MIN_COST: u32 = 4;
+const MIN_COST: u32 = 4;
 /// The highest: a day or more for one verification on a small device.
-pub(crate) const MAX_COST: u32 = 31;
+const MAX_COST: u32 = 31;
 /// Bytes of a password that count.
 pub(crate) const LONGEST_PASSWORD: usize = 72;
 
@@ -128,6 +128,7 @@ pub(crate) fn waste(cost: u32, password: &[u8]) {
 }
 
 /// A new hash, with the prefix of today's tools. Of a longer password only [`LONGEST_PASSWORD`] bytes count.
+#[cfg(any(feature = "exporter", test))]
 pub(crate) fn generate(cost: u32, salt: [u8; 16], password: &[u8]) -> [u8; TEXT] {
     let cost = cost.clamp(MIN_COST, MAX_COST);
     let mut text = *b"$2y$00$.....................................................";

@@ -10,7 +10,10 @@ mod verifier;
 
 #[cfg(any(fuzzing, test))]
 pub(super) use authorization::{Credentials, LONGEST};
-pub(crate) use bcrypt_hash::{BcryptHash, LONGEST_PASSWORD, MAX_COST, MIN_COST, generate};
+pub(crate) use bcrypt_hash::BcryptHash;
+#[cfg(feature = "exporter")]
+pub(crate) use bcrypt_hash::{LONGEST_PASSWORD, generate};
+#[cfg(feature = "exporter")]
 pub(crate) use secret::Secret;
 pub(crate) use users::Users;
 pub(crate) use verifier::{Outcome, Verifier};

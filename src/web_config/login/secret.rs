@@ -9,6 +9,7 @@ pub(crate) struct Secret<const N: usize> {
 }
 
 /// There is no room for another byte.
+#[cfg(any(feature = "exporter", test))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Full;
 
@@ -21,12 +22,14 @@ impl<const N: usize> Secret<N> {
         &self.bytes[..self.length]
     }
 
+    #[cfg(any(feature = "exporter", test))]
     pub(crate) fn push(&mut self, byte: u8) -> Result<(), Full> {
         *self.bytes.get_mut(self.length).ok_or(Full)? = byte;
         self.length += 1;
         Ok(())
     }
 
+    #[cfg(any(feature = "exporter", test))]
     pub(crate) fn pop(&mut self) -> Option<u8> {
         self.length = self.length.checked_sub(1)?;
         Some(core::mem::take(&mut self.bytes[self.length]))

@@ -12,11 +12,10 @@ use std::boxed::Box;
 use ring::error::Unspecified;
 
 use super::authorization::Credentials;
-use super::bcrypt_hash::{BcryptHash, waste};
+use super::bcrypt_hash::{BcryptHash, LONGEST_PASSWORD, waste};
 use super::memory::{Login, Memory};
 use super::turns::Turns;
 use super::users::Users;
-use crate::cell::Cell64;
 use crate::web_config::metrics::BCRYPT_ROUNDS;
 
 /// What is said to a client.
@@ -34,7 +33,9 @@ pub(crate) struct Verifier {
     /// Four kilobytes: not on anybody's stack.
     memory: Box<Memory>,
     turns: Turns,
-    rounds: Cell64,
+    /// Of this one alone; tests run side by side.
+    #[cfg(test)]
+    rounds: crate::cell::Cell64,
 }
 
 impl Verifier {
@@ -44,7 +45,12 @@ impl Verifier {
     /// # Errors
     /// If the system has no random numbers.
     pub(crate) fn new(waiting: usize) -> Result<Self, Unspecified> {
-        Ok(Self { memory: Box::new(Memory::new()?), turns: Turns::new(waiting), rounds: Cell64::new(0) })
+        Ok(Self {
+            memory: Box::new(Memory::new()?),
+            turns: Turns::new(waiting),
+            #[cfg(test)]
+            rounds: crate::cell::Cell64::new(0),
+        })
     }
 
     /// Decides on the value of an `Authorization` field. Blocks for a bcrypt, and for those of others who came before;
@@ -52,6 +58,8 @@ impl Verifier {
     pub(crate) fn verify(&self, users: &Users, authorization: Option<&[u8]>) -> Outcome {
         let Some(credentials) = authorization.and_then(Credentials::parse) else { return Outcome::Denied };
         let (name, password) = (credentials.user(), credentials.password());
+        // What does not count must not make another login of it: a single user could fill the memory.
+        let password = &password[..password.len().min(LONGEST_PASSWORD)];
         let user = users.find(name);
         // For unknown users as well, so that they take the same time; they never get into the memory.
         let text = user.map(|user| user.text.as_bytes()).unwrap_or_default();
@@ -77,8 +85,8 @@ impl Verifier {
         self.turns.close();
     }
 
-    /// Rounds of bcrypt so far.
-    pub(crate) fn rounds(&self) -> u64 {
+    #[cfg(test)]
+    fn rounds(&self) -> u64 {
         self.rounds.load()
     }
 
@@ -106,6 +114,7 @@ impl Verifier {
     }
 
     fn count(&self, cost: u32) {
+        #[cfg(test)]
         self.rounds.add(1 << cost);
         BCRYPT_ROUNDS.inc_by(1 << cost);
     }
@@ -239,6 +248,15 @@ mod tests {
         assert_eq!(door.rounds("alice", "secret", Outcome::Denied), 32, "the user has gone");
         door.users = users(&[("alice", 4, "secret")]);
         assert_eq!(door.rounds("alice", "secret", Outcome::Allowed), 0, "and is back");
+    }
+
+    #[test]
+    fn what_stands_behind_72_bytes_makes_no_other_login() {
+        let long = "x".repeat(72);
+        let door = Door::new(0, users(&[("alice", 4, &long)]));
+        assert_eq!(door.rounds("alice", &long, Outcome::Allowed), 16);
+        assert_eq!(door.rounds("alice", &[&long, "y"].concat(), Outcome::Allowed), 0);
+        assert_eq!(door.rounds("alice", &long[1..], Outcome::Denied), 16);
     }
 
     #[test]

@@ -410,7 +410,7 @@ impl<'a> Scanner<'a> {
         } else {
             if !self.in_flow() {
                 if !self.key_allowed {
-                    return self.input.fail("a second `: ` on this line; quote the text that contains it");
+                    return self.input.fail("one `: ` too many, or one too few on the line before; a text that contains it needs quotes");
                 }
                 let mark = self.input.mark;
                 self.indent_to(mark.column, None, Kind::BlockMapping, mark.line)?;
