@@ -1,13 +1,12 @@
 //! The whole way: a Prometheus and the program behind the same web configuration file, or behind nginx.
 
-use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::nginx::Nginx;
-use crate::pki::{Client, Pair, Pki};
-use crate::process::{PATIENCE, Running, Served, free_address, tool};
-use crate::secured::{CLIENTS, Key, LOGIN, Program, Prometheus, TLS, USERS, curl, pki};
+use crate::pki::Pair;
+use crate::process::{PATIENCE, Served, free_address, tool};
+use crate::secured::{Key, LOGIN, Program, Prometheus, curl, pki};
 
 /// A scrape configuration of one target.
 pub(crate) fn job(name: &str, port: u16, path: &str, more: &str) -> String {
@@ -86,7 +85,9 @@ fn one_file_for_both() {
         assert!(without_login.output.starts_with("HTTP/"), "{without_login:?}");
         assert!(without_login.output.ends_with("\r\n\r\nUnauthorized\n"), "{without_login:?}");
         let without_certificate = curl(&["--cacert", &pki.ca(), "--user", LOGIN, &url]);
-        assert_eq!(without_certificate.status, 56, "{without_certificate:?}");
+        // Prometheus may reset the connection before its alert is read.
+        let refused = if url == program.url() { &[56][..] } else { &[55, 56] };
+        assert!(refused.contains(&without_certificate.status), "{url}: {without_certificate:?}");
         assert_eq!(key.curl(&["--cacert", client.cert(), &url]).status, 60);
     }
     let said = key.curl(&["--verbose", "--user", "scraper:wrong", &program.url()]).errors;
