@@ -70,7 +70,7 @@ fn our_hashes_serve_everywhere() {
 fn entries_for_odd_names_serve_everywhere() {
     let scratch = Scratch::new("names");
     for name in ["yes", "7", "# a", "\"q\" \\n '", "- x", "\u{c4}lice", "{a}", "a b", "~"] {
-        let file = scratch.write("web.yml", &hashed(&["--user", name], "secret"));
+        let file = scratch.write("web.yml", &hashed(&[&format!("--user={name}")], "secret"));
         assert!(passes_promtool(&file), "{name:?}");
         let served = Served::program(&[&format!("--web.config.file={}", file.display())]);
         assert!(logs_in(&served, name, "secret") && !logs_in(&served, "x", "secret"), "{name:?}");
