@@ -93,7 +93,9 @@ impl Watched {
 
     /// Whether reading again would find the same. A file that could not be read is always worth another try.
     ///
-    /// One stat(2), and for some seconds after a change the content too. Allocates only then.
+    /// One stat(2). Until [`SETTLES_AFTER`] the file's last change the file is also read and its digest compared, which
+    /// takes memory for the content and, at each request, the time to read it; whatever the result, the file is
+    /// parsed again only if the content differs. After that nothing is allocated.
     pub(crate) fn is_current(&mut self) -> bool {
         let Some(seen) = &mut self.seen else { return false };
         let Ok(file) = fs::metadata(&self.path) else { return false };

@@ -84,9 +84,12 @@ static LARGE_FOUND: Registry = Registry::new(&[]).collecting(&[&FOUND_MANY]);
 
 /// A scrape that allocates nothing on this side either: reads until the page's last line or chunk. Gives its size.
 fn scrape(client: &mut (impl Read + Write), buffer: &mut [u8], chunked: bool) -> usize {
-    client
-        .write_all(b"GET /metrics HTTP/1.1\r\nHost: h\r\nAccept: application/openmetrics-text\r\n\r\n")
-        .expect("open");
+    let request = b"GET /metrics HTTP/1.1\r\nHost: h\r\nAccept: application/openmetrics-text\r\n\r\n";
+    exchange(client, request, buffer, chunked)
+}
+
+fn exchange(client: &mut (impl Read + Write), request: &[u8], buffer: &mut [u8], chunked: bool) -> usize {
+    client.write_all(request).expect("open");
     let end: &[u8] = if chunked { b"# EOF\n\r\n0\r\n\r\n" } else { b"# EOF\n" };
     let mut length = 0;
     while !buffer[..length].ends_with(end) {
@@ -149,6 +152,60 @@ fn ten_thousand_scrapes_do_not_grow() {
     let grown = resident().saturating_sub(before);
     // Pages that other threads of the test happen to touch; a leak of seven bytes per scrape would show.
     assert!(grown <= 64 * 1024, "{grown} bytes");
+}
+
+/// The file is looked at for each request, and the login is remembered. In the seconds after a change its content is
+/// read and compared as well, which takes memory: so it is given times of long ago.
+#[cfg(feature = "web-config")]
+fn a_kept_scrape_behind_a_login_allocates_nothing() {
+    use std::fs::{self, File};
+    use std::net::TcpStream;
+    use std::time::{Duration, SystemTime};
+    // Of "secret"; the request has "alice:secret".
+    const FILE: &str = "basic_auth_users:\n  alice: $2a$04$1dSlf/6E.eWnPSQIAwLY9evEVZhv1dnDSW80avsXvUAM6KajypPgK\n\
+        http_server_config:\n  headers:\n    X-Frame-Options: deny\n\
+        rate_limit:\n  interval: 1ns\n  burst: 1000\n";
+    const REQUEST: &[u8] = b"GET /metrics HTTP/1.1\r\nHost: h\r\nAccept: application/openmetrics-text\r\n\
+        Authorization: Basic YWxpY2U6c2VjcmV0\r\n\r\n";
+    let path = support::temporary("allocations.yml");
+    fs::write(&path, FILE).expect("a folder for temporary files");
+    let (server, _thread) =
+        Server::builder(&SMALL_FOUND).web_config_file(&path).start_on("127.0.0.1:0").expect("a good file");
+    let mut client = connect(server.local_addr().expect("a TCP address"));
+    let mut buffer = vec![0; 1 << 16];
+    let mut scrape = |client: &mut TcpStream| {
+        let length = exchange(client, REQUEST, &mut buffer, false);
+        assert!(buffer.starts_with(b"HTTP/1.1 200 "));
+        let mut lines = buffer[..length].split(|byte| *byte == b'\n');
+        assert!(lines.any(|line| line == b"X-Frame-Options: deny\r"));
+    };
+    scrape(&mut client);
+    // The time of the last change cannot be set: it has to become old.
+    let old = SystemTime::now() - Duration::from_secs(1_000);
+    File::options().write(true).open(&path).expect("it is there").set_modified(old).expect("ours");
+    let start = std::time::Instant::now();
+    loop {
+        let before = ALLOCATIONS.load(Relaxed);
+        for _ in 0..100 {
+            scrape(&mut client);
+        }
+        if ALLOCATIONS.load(Relaxed) == before {
+            break;
+        }
+        assert!(start.elapsed() < support::PATIENCE, "it never settles");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    // Once it has settled it stays so, for fresh connections too.
+    let before = ALLOCATIONS.load(Relaxed);
+    for _ in 0..1_000 {
+        scrape(&mut client);
+    }
+    for _ in 0..20 {
+        client = connect(server.local_addr().expect("a TCP address"));
+        scrape(&mut client);
+    }
+    assert_eq!(ALLOCATIONS.load(Relaxed) - before, 0);
+    fs::remove_file(path).expect("ours");
 }
 
 /// rustls hands over each record in memory of its own, in and out: one allocation for a record that is read, one for
@@ -295,6 +352,8 @@ fn main() {
         ("a_kept_scrape_allocates_nothing", a_kept_scrape_allocates_nothing),
         ("a_fresh_connection_allocates_nothing_either", a_fresh_connection_allocates_nothing_either),
         ("ten_thousand_scrapes_do_not_grow", ten_thousand_scrapes_do_not_grow),
+        #[cfg(feature = "web-config")]
+        ("a_kept_scrape_behind_a_login_allocates_nothing", a_kept_scrape_behind_a_login_allocates_nothing),
         #[cfg(feature = "tls")]
         (
             "a_kept_scrape_over_tls_allocates_once_per_record",

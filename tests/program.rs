@@ -439,6 +439,78 @@ fn reload_is_answered_and_logged() {
     get(TcpStream::connect(running.addresses[0]).unwrap());
 }
 
+/// The whole program is behind the login, and everything carries the file's fields.
+#[cfg(feature = "web-config")]
+#[test]
+fn a_login_stands_before_health_lifecycle_and_what_is_not_there() {
+    let file = scratch("login.yml");
+    // Of "secret"; the request has "alice:secret".
+    let users = "basic_auth_users:\n  alice: $2a$04$1dSlf/6E.eWnPSQIAwLY9evEVZhv1dnDSW80avsXvUAM6KajypPgK\n\
+         http_server_config:\n  headers:\n    X-Frame-Options: deny\n";
+    std::fs::write(&file, users).unwrap();
+    let flag = format!("--web.config.file={}", file.display());
+    let mut running = Running::start(&[
+        "--web.listen-address=127.0.0.1:0",
+        "--web.enable-lifecycle",
+        "--web.route-prefix=/p",
+        &flag,
+    ]);
+    let address = running.addresses[0];
+    for (line, status) in [
+        ("GET /p/metrics", "200"),
+        ("GET /p/-/healthy", "200"),
+        ("HEAD /p/-/ready", "200"),
+        ("OPTIONS *", "200"),
+        ("GET /p/favicon.ico", "200"),
+        ("GET /", "302"),
+        ("GET /nowhere", "404"),
+        ("POST /p/metrics", "405"),
+        ("GET /p/-/reload", "405"),
+        ("POST /p/-/reload", "200"),
+        ("POST /p/-/quit", "200"),
+    ] {
+        for (login, expected) in [("", "401"), ("Authorization: Basic YWxpY2U6c2VjcmV0\r\n", status)] {
+            let answer = ask(address, &format!("{line} HTTP/1.1\r\nHost: h\r\n{login}\r\n"));
+            assert!(answer.starts_with(&format!("HTTP/1.1 {expected} ")), "{line}: {answer}");
+            assert_eq!(answer.matches("\r\nX-Frame-Options: deny\r\n").count(), 1, "{line}: {answer}");
+            let body = answer.split_once("\r\n\r\n").unwrap().1;
+            let denied = if line.starts_with("HEAD") { "" } else { "Unauthorized\n" };
+            assert!(expected != "401" || body == denied, "{line}: {answer}");
+        }
+    }
+    assert_eq!(running.end().code(), Some(0));
+    std::fs::remove_file(file).unwrap();
+}
+
+/// By HTTP a file that has broken cannot be asked about, as nobody is let in; a bad hash concerns one user only.
+#[cfg(feature = "web-config")]
+#[test]
+fn a_reload_says_what_is_wrong() {
+    let file = scratch("reload.yml");
+    std::fs::write(&file, "").unwrap();
+    let flag = format!("--web.config.file={}", file.display());
+    let running = Running::start(&["--web.listen-address=127.0.0.1:0", "--web.enable-lifecycle", &flag]);
+    let post = || ask(running.addresses[0], "POST /-/reload HTTP/1.1\r\nHost: h\r\n\r\n");
+    assert!(post().starts_with("HTTP/1.1 200 "));
+    std::fs::write(&file, "basic_auth_user: {}\n").unwrap();
+    running.signal(Signal::HUP);
+    let line = running.log_until("SIGHUP: failed to reload config: ");
+    assert!(line.contains("reload.yml") && line.contains("basic_auth_user"), "{line}");
+    let answer = post();
+    assert!(
+        answer.starts_with("HTTP/1.1 500 ") && answer.ends_with("\r\n\r\nInternal Server Error\n"),
+        "{answer}"
+    );
+    std::fs::remove_file(&file).unwrap();
+    running.signal(Signal::HUP);
+    let line = running.log_until("SIGHUP: failed to reload config: ");
+    assert!(line.contains("No such file or directory"), "{line}");
+    std::fs::write(&file, "# good\n").unwrap();
+    running.signal(Signal::HUP);
+    running.log_until("SIGHUP: reloaded");
+    std::fs::remove_file(file).unwrap();
+}
+
 #[test]
 fn quit_is_answered_and_ends_the_program_with_status_0() {
     for (method, body) in [("POST", ""), ("PUT", "x=y")] {

@@ -13,7 +13,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
-use scrapeport::{Counter, Registry, Server};
+use scrapeport::{Counter, CounterFamily, Registry, Server};
 use support::*;
 
 static HITS: Counter = Counter::new("app_hits_total", "Hits.");
@@ -331,4 +331,46 @@ fn a_server_without_tls_stays_one() {
         assert_eq!(status(&mut stream, &login("marge", "secret")), 200);
         assert_eq!(status(&mut connect(following.address()), &login("alice", "secret")), 401);
     }
+}
+
+/// Ten thousand lines: more than any buffer holds.
+static ROWS: CounterFamily<1, 10_000> = CounterFamily::new("app_rows_total", "Rows.", ["row"]);
+static LARGE: Registry = Registry::new(&[&ROWS]);
+
+#[test]
+fn fields_stand_on_every_kind_of_response() {
+    for row in 0..10_000 {
+        ROWS.with([row.to_string().as_str()]).inc();
+    }
+    let folder = temporary("live-kinds");
+    fs::create_dir_all(&folder).unwrap();
+    let policy = "default-src 'self'; ".repeat(400);
+    for policy in ["default-src 'self'", policy.trim_end()] {
+        // Short, and longer than a response's buffer.
+        let fields = format!("http_server_config:\n  headers:\n    Content-Security-Policy: \"{policy}\"\n");
+        fs::write(folder.join("web.yml"), fields).unwrap();
+        let builder = Server::builder(&LARGE).web_config_file(folder.join("web.yml")).buffer(4096);
+        let (server, thread) = builder.start_on("127.0.0.1:0").expect("a good file");
+        let address = server.local_addr().expect("a TCP address");
+        let mut stream = connect(address);
+        for (line, more, kind) in [
+            ("GET /", "", "Transfer-Encoding: chunked"),
+            ("GET /", "Accept-Encoding: gzip\r\n", "Transfer-Encoding: chunked"),
+            ("GET /?name[]=app_rows_total", "Accept-Encoding: gzip\r\n", "HTTP/1.1 200 OK"),
+            ("GET /?name[]=none", "", "HTTP/1.1 200 OK"),
+            ("GET /favicon.ico", "", "Content-Length: 0"),
+            ("OPTIONS /", "", "Allow: OPTIONS, GET"),
+            ("POST /", "", "HTTP/1.1 405 Method Not Allowed"),
+        ] {
+            let reply = ask(&mut stream, &request(line, more)).expect(line);
+            assert!(reply.has(kind), "{line}: {}", reply.head);
+            let gzip = reply.has("Content-Encoding: gzip");
+            assert!(gzip == (cfg!(feature = "gzip") && more.contains("gzip")), "{line}: {}", reply.head);
+            let wanted = format!("\r\nContent-Security-Policy: {policy}\r\n");
+            assert_eq!(reply.head.matches(&wanted).count(), 1, "{line}: {}", reply.head);
+        }
+        server.shutdown();
+        thread.join().expect("no panic");
+    }
+    fs::remove_dir_all(folder).unwrap();
 }

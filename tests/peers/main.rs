@@ -9,6 +9,7 @@ mod curl;
 mod guides;
 mod nginx;
 mod pages;
+mod passwords;
 mod pki;
 mod process;
 mod prometheus;
