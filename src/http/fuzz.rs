@@ -142,10 +142,26 @@ impl Observer for Books {
     fn collector_failed(&self, _: &'static str, _: &dyn fmt::Display) {}
 }
 
+/// Runs a target on every file of a folder of the project.
+#[cfg(test)]
+pub(crate) fn replay(folder: &str, target: fn(&[u8])) {
+    let inputs = inputs(folder);
+    inputs.iter().for_each(|input| target(input));
+}
+
+/// The files of a folder of the project.
+#[cfg(test)]
+pub(crate) fn inputs(folder: &str) -> Vec<Vec<u8>> {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let files = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
+    let inputs: Vec<_> = files.map(|file| std::fs::read(file).unwrap()).collect();
+    assert!(!inputs.is_empty());
+    inputs
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
+    use super::replay;
 
     #[test]
     fn the_corpus_holds() {
@@ -157,11 +173,7 @@ mod tests {
             ("connection", super::connection),
         ];
         for (name, target) in targets {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-            let files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
-            let inputs: std::vec::Vec<_> = files.map(|file| fs::read(file).unwrap()).collect();
-            assert!(!inputs.is_empty());
-            inputs.iter().for_each(|input| target(input));
+            replay(&["fuzz/corpus/", name].concat(), target);
         }
     }
 }

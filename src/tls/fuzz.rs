@@ -148,8 +148,7 @@ impl Observer for NoBooks {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::Path;
+    use crate::http::fuzz::replay;
 
     #[test]
     fn a_client_is_answered() {
@@ -167,11 +166,7 @@ mod tests {
         let targets: [(&str, Target); 3] =
             [("pem", super::pem), ("x509", super::x509), ("tls_session", super::tls_session)];
         for (name, target) in targets {
-            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus").join(name);
-            let files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
-            let inputs: std::vec::Vec<_> = files.map(|file| fs::read(file).unwrap()).collect();
-            assert!(!inputs.is_empty());
-            inputs.iter().for_each(|input| target(input));
+            replay(&["fuzz/corpus/", name].concat(), target);
         }
     }
 }

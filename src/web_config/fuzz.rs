@@ -68,23 +68,14 @@ pub(super) fn naive(value: &[u8]) -> Option<(Vec<u8>, Vec<u8>)> {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-    use std::path::{Path, PathBuf};
-
     use proptest::prelude::*;
 
-    fn inputs(folder: &str) -> std::vec::Vec<std::vec::Vec<u8>> {
-        let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-        let files = fs::read_dir(&folder).unwrap().map(|file| file.unwrap().path());
-        let inputs: std::vec::Vec<_> = files.map(|file| fs::read(file).unwrap()).collect();
-        assert!(!inputs.is_empty());
-        inputs
-    }
+    use crate::http::fuzz::{inputs, replay};
 
     #[test]
     fn the_corpus_holds() {
-        inputs("fuzz/corpus/authorization").iter().for_each(|input| super::authorization(input));
-        inputs("tests/data/web").iter().for_each(|input| super::web_config(input));
+        replay("fuzz/corpus/authorization", super::authorization);
+        replay("tests/data/web", super::web_config);
     }
 
     proptest! {
