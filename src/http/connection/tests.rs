@@ -55,6 +55,8 @@ struct Client {
     phases: Vec<Phase>,
     half_closed: bool,
     draining: bool,
+    crowded: bool,
+    known: Vec<bool>,
     refuses_after: usize,
     scrape: Option<Duration>,
 }
@@ -71,6 +73,8 @@ impl Client {
             phases: Vec::new(),
             half_closed: false,
             draining: false,
+            crowded: false,
+            known: Vec::new(),
             refuses_after: usize::MAX,
             scrape: None,
         }
@@ -163,6 +167,14 @@ impl Transport for Client {
 
     fn draining(&self) -> bool {
         self.draining
+    }
+
+    fn crowded(&self) -> bool {
+        self.crowded
+    }
+
+    fn known(&mut self, known: bool) {
+        self.known.push(known);
     }
 
     fn now_unix(&self) -> u64 {
@@ -792,12 +804,13 @@ fn the_longest_head_fits_its_margin() {
 struct Keeper<'a> {
     verdict: Verdict,
     fields: &'a [u8],
+    known: bool,
     asked: std::sync::Mutex<Vec<Option<Vec<u8>>>>,
 }
 
 impl<'a> Keeper<'a> {
     fn new(verdict: Verdict, fields: &'a [u8]) -> Self {
-        Self { verdict, fields, asked: std::sync::Mutex::default() }
+        Self { verdict, fields, known: false, asked: std::sync::Mutex::default() }
     }
 }
 
@@ -805,7 +818,7 @@ impl Gate for Keeper<'_> {
     fn admit(&self, authorization: Option<&[u8]>) -> Admission {
         self.asked.lock().unwrap().push(authorization.map(<[u8]>::to_vec));
         let fields = (!self.fields.is_empty()).then(|| self.fields.into());
-        Admission { verdict: self.verdict, fields, known: false }
+        Admission { verdict: self.verdict, fields, known: self.known }
     }
 }
 
@@ -840,6 +853,33 @@ fn a_gate_stands_before_every_path_and_method() {
             text.contains(&format!("Content-Length: {}\r\n", body.len())) && text.ends_with("\r\n\r\n"),
             "{text}"
         );
+    }
+}
+
+/// Whoever has not logged in holds no place that others wait for; a scraper over the limit, or in front of a broken
+/// file, keeps its own.
+#[test]
+fn strangers_make_room_and_the_known_stay() {
+    let cases: [(Verdict, bool, bool, &[bool]); 6] = [
+        (Verdict::Unauthorized, false, true, &[false]),
+        (Verdict::Busy, false, true, &[false]),
+        (Verdict::TooMany, false, false, &[]),
+        (Verdict::Broken, false, false, &[]),
+        (Verdict::Served, true, false, &[true]),
+        (Verdict::Served, false, false, &[]),
+    ];
+    for (verdict, known, closes, told) in cases {
+        for crowded in [false, true] {
+            let gate = Keeper { known, ..Keeper::new(verdict, b"") };
+            let mut client = Client::new("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n");
+            client.crowded = crowded;
+            let client = client.pass(&gate, &SMALL, 4096);
+            let answers = if closes && crowded { 1 } else { 2 };
+            assert_eq!(client.known, told.repeat(answers), "{verdict:?}");
+            let text = client.text();
+            assert_eq!(text.matches("HTTP/1.1 ").count(), answers, "{verdict:?}: {text}");
+            assert_eq!(text.contains("Connection: close"), closes && crowded, "{verdict:?}: {text}");
+        }
     }
 }
 
