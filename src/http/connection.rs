@@ -8,7 +8,7 @@ use std::vec;
 
 use super::body::{Discard, Progress};
 use super::date::Date;
-use super::denial::Denial;
+use super::denial::denial;
 use super::error_page::Refusal;
 use super::gate::{Admission, Gate, Verdict};
 use super::handler::{MetricsHandler, Request, usable};
@@ -211,9 +211,9 @@ impl Conversation<'_> {
             // Over the limit or with a broken file nobody is asked who it is.
             _ => {}
         }
-        let document = match self.service.routes {
-            Some(routes) if verdict == Verdict::Served => routes.route(method, target).document(),
-            _ => None,
+        let document = match denial(verdict) {
+            Some(denial) => Some(denial),
+            None => self.service.routes.and_then(|routes| routes.route(method, target).document()),
         };
         // After the gate, where a request may have waited while the server began to shut down.
         let last = document.as_ref().is_some_and(|document| document.close);
@@ -223,11 +223,7 @@ impl Conversation<'_> {
         let date = self.buffers.date.at(self.transport.now_unix());
         let terms = Terms { date, close, http_1_0: head.http_1_0, fields };
         let is_head = method == b"HEAD";
-        let (status, scrape, sent) = if verdict != Verdict::Served {
-            let denial = Denial::of(verdict);
-            let sent = reply::deny(&denial, is_head, &terms, output, self.transport, self.observer);
-            (denial.status, false, sent)
-        } else if let Some(document) = document {
+        let (status, scrape, sent) = if let Some(document) = document {
             let sent =
                 reply::send_document(&document, is_head, &terms, output, self.transport, self.observer);
             (document.status, false, sent)

@@ -3,7 +3,6 @@
 use core::ops::Range;
 
 use super::answer::Answer;
-use super::denial::Denial;
 use super::error_page::{self, Refusal, digits, reason};
 use super::handler::{ALLOW, Response};
 use super::route::{Document, LONGEST_LOCATION, TEXT};
@@ -81,24 +80,6 @@ pub(crate) fn send(
     Sent { bytes: wire.bytes, complete: result.is_ok() }
 }
 
-/// Sends what the gate says instead of an answer.
-pub(crate) fn deny(
-    denial: &Denial,
-    is_head: bool,
-    terms: &Terms<'_>,
-    buffer: &mut [u8],
-    transport: &mut dyn Transport,
-    observer: &dyn Observer,
-) -> Sent {
-    let fields = Fields { media: Some(TEXT), extra: denial.field, ..Fields::bare(denial.status) };
-    let front = terms.front(buffer);
-    let end = front + denial.body.len();
-    buffer[front..end].copy_from_slice(denial.body);
-    let mut wire = Wire::new(transport, observer, terms, fields, buffer);
-    let result = wire.short(buffer, front..end, is_head);
-    Sent { bytes: wire.bytes, complete: result.is_ok() }
-}
-
 /// Sends the refusal of a request.
 pub(crate) fn refuse(
     refusal: Refusal,
@@ -132,6 +113,7 @@ pub(crate) fn send_document(
         media: Some(document.media).filter(|media| !media.is_empty()),
         allow: document.allow,
         location: document.location.filter(|location| location.len() <= LONGEST_LOCATION),
+        extra: document.field,
         ..Fields::bare(document.status)
     };
     let own = fields.location.map_or(0, str::len) + fields.allow.map_or(0, str::len) + 16;

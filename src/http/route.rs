@@ -49,13 +49,15 @@ pub(crate) struct Document<'a> {
     pub(crate) location: Option<&'a str>,
     /// The value of `Allow`.
     pub(crate) allow: Option<&'static str>,
+    /// A header field that belongs to the status, with its line end.
+    pub(crate) field: &'static [u8],
     /// Whether the connection ends after it.
     pub(crate) close: bool,
 }
 
 impl<'a> Document<'a> {
     pub(crate) fn new(status: u16, media: &'static str, body: impl Into<Cow<'a, [u8]>>) -> Self {
-        Self { status, media, body: body.into(), location: None, allow: None, close: false }
+        Self { status, media, body: body.into(), location: None, allow: None, field: b"", close: false }
     }
 
     /// An error whose body has been made by [`error_body`].
