@@ -5,7 +5,6 @@
 //! and half a second for one step of a write (`SO_SNDTIMEO`, socket(7)). Only when a client keeps us waiting
 //! elsewhere do we ask the clock and poll(2).
 
-use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use core::time::Duration;
 use std::os::fd::BorrowedFd;
 
@@ -16,6 +15,7 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt}
 use super::clock::{self, coarse_ms, millis};
 use super::door::Door;
 use super::metrics::Ending;
+use super::seats::Seats;
 use super::slot::{Doing, Slot};
 use crate::http::limits::{LINGER_TIMEOUT, Limits};
 use crate::http::transport::{Gone, Phase, Transport};
@@ -27,8 +27,7 @@ pub(super) struct Link<'a> {
     slot: &'a Slot,
     door: &'a Door,
     limits: &'a Limits,
-    /// How many connections there are.
-    taken: &'a AtomicUsize,
+    seats: &'a Seats,
     /// It has the reserve descriptor, so it must not stay.
     borrowed: bool,
     /// What it waits for, and since when.
@@ -50,7 +49,7 @@ impl<'a> Link<'a> {
         slot: &'a Slot,
         door: &'a Door,
         limits: &'a Limits,
-        taken: &'a AtomicUsize,
+        seats: &'a Seats,
         borrowed: bool,
     ) -> Self {
         Self {
@@ -58,7 +57,7 @@ impl<'a> Link<'a> {
             slot,
             door,
             limits,
-            taken,
+            seats,
             borrowed,
             phase: None,
             entered: 0,
@@ -270,7 +269,7 @@ impl Transport for Link<'_> {
     }
 
     fn crowded(&self) -> bool {
-        self.taken.load(Relaxed) >= self.limits.connections
+        self.seats.all_taken()
     }
 
     fn known(&mut self, known: bool) {

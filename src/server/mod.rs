@@ -17,6 +17,7 @@ mod inherit;
 mod listen;
 mod lock;
 mod metrics;
+mod seats;
 mod slot;
 mod socket;
 mod start;

@@ -15,6 +15,7 @@ use super::encryption::{Encryption, Memory};
 use super::listen::Listen;
 use super::lock::Reread;
 use super::metrics::{Books, watch};
+use super::seats::Seats;
 use super::slot::{Doing, Slot};
 use super::socket::Listener;
 use super::supervisor;
@@ -145,6 +146,7 @@ pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
     watch(&slots);
     let shared = Arc::new(Shared {
         door,
+        seats: Seats::new(slots.len()),
         slots,
         limits,
         handler,
@@ -152,7 +154,6 @@ pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
         encryption,
         gate,
         books: Books::new(),
-        taken: 0.into(),
         supervisor: OnceLock::new(),
         roll: Roll::default(),
     });

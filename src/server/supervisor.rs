@@ -22,7 +22,7 @@ const CUT_OFF: Duration = Duration::from_secs(1);
 /// Runs until the server is over.
 pub(super) fn run(shared: &Shared, workers: Vec<JoinHandle<()>>) {
     while !shared.door.is_closed() {
-        if shared.all_taken() {
+        if shared.seats.all_taken() {
             relieve(shared);
         } else {
             // The worker that takes the last place wakes us.
@@ -34,11 +34,11 @@ pub(super) fn run(shared: &Shared, workers: Vec<JoinHandle<()>>) {
 
 /// Waits until somebody waits in vain, then makes room.
 fn relieve(shared: &Shared) {
-    if shared.door.queue() == Queue::Closed || !shared.all_taken() {
+    if shared.door.queue() == Queue::Closed || !shared.seats.all_taken() {
         return;
     }
     let came = coarse_ms();
-    while shared.all_taken() && shared.door.somebody_waits() {
+    while shared.seats.all_taken() && shared.door.somebody_waits() {
         let now = coarse_ms();
         let stay = now.saturating_sub(came) < KNOWN_STAY_MS;
         let victims = if stay { Victims::Strangers } else { Victims::Waiting };

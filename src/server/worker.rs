@@ -1,7 +1,6 @@
 //! A worker: accepts a connection, serves it to its end, accepts the next.
 
 use core::panic::AssertUnwindSafe;
-use core::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use core::time::Duration;
 use std::panic::catch_unwind;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,6 +10,7 @@ use super::deadline::Link;
 use super::door::{Door, Visitor};
 use super::encryption::{Encryption, Memory, serve};
 use super::metrics::{ACCEPTED, Books, Ending, ended};
+use super::seats::Seats;
 use super::slot::{Doing, Slot};
 use super::socket::set_timeouts;
 use crate::http::connection::{Buffers, Service};
@@ -30,18 +30,13 @@ pub(super) struct Shared {
     pub(super) encryption: Option<Encryption>,
     pub(super) gate: Option<Arc<dyn Gate>>,
     pub(super) books: Books,
-    /// Workers that have a connection.
-    pub(super) taken: AtomicUsize,
+    pub(super) seats: Seats,
     /// To be woken when the last worker is taken, and when a connection given up is gone.
     pub(super) supervisor: OnceLock<Thread>,
     pub(super) roll: Roll,
 }
 
 impl Shared {
-    pub(super) fn all_taken(&self) -> bool {
-        self.taken.load(SeqCst) >= self.slots.len()
-    }
-
     pub(super) fn wake_supervisor(&self) {
         if let Some(supervisor) = self.supervisor.get() {
             supervisor.unpark();
@@ -53,12 +48,12 @@ impl Shared {
 pub(super) fn run(shared: &Shared, slot: &Slot, buffers: &mut Buffers, memory: &mut Memory) {
     while let Some(visitor) = shared.door.next(&shared.slots) {
         ACCEPTED.inc();
-        if shared.taken.fetch_add(1, SeqCst) + 1 == shared.slots.len() {
+        if shared.seats.take() {
             shared.wake_supervisor();
         }
         let ending = attend(shared, slot, visitor, buffers, memory);
         // In this order: when the supervisor sees that a connection is gone, its worker counts as free.
-        shared.taken.fetch_sub(1, SeqCst);
+        shared.seats.give_back();
         if slot.leave(Doing::Free) {
             shared.wake_supervisor();
         }
@@ -78,7 +73,7 @@ fn attend(
         return Ending::Reset;
     }
     slot.hold(stream, |stream| {
-        let mut link = Link::new(stream, slot, &shared.door, &shared.limits, &shared.taken, loan.is_some());
+        let mut link = Link::new(stream, slot, &shared.door, &shared.limits, &shared.seats, loan.is_some());
         // A collector's panic is caught where it runs; this is for what nobody thought of. The buffers hold bytes
         // only, so they are fit for the next connection whatever happened.
         let served = catch_unwind(AssertUnwindSafe(|| {
