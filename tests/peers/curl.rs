@@ -4,7 +4,8 @@ use std::process::{Command, Output};
 
 use crate::process::{Served, tool};
 
-fn curl(arguments: &[&str]) -> Output {
+/// Runs curl, which never asks a proxy and gives up after a while.
+pub(crate) fn curl(arguments: &[&str]) -> Output {
     Command::new(tool("curl"))
         .args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*"])
         .args(arguments)
@@ -12,7 +13,7 @@ fn curl(arguments: &[&str]) -> Output {
         .expect("curl runs")
 }
 
-fn text(output: &Output) -> String {
+pub(crate) fn text(output: &Output) -> String {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout.clone()).expect("the page is UTF-8")
 }

@@ -78,11 +78,7 @@ pub(crate) struct Said {
 
 /// curl with these arguments and nothing that would let it in.
 pub(crate) fn curl(arguments: &[&str]) -> Said {
-    let output = Command::new(tool("curl"))
-        .args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*"])
-        .args(arguments)
-        .output()
-        .expect("curl runs");
+    let output = crate::curl::curl(arguments);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let status = output.status.code().expect("curl is not killed");
     Said { status, output: text(&output.stdout), errors: text(&output.stderr) }

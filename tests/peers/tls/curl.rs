@@ -1,24 +1,14 @@
 //! curl over TLS.
 
-use std::process::{Command, Output};
+use std::process::Output;
 
+use crate::curl::text;
 use crate::pki::{Client, ED25519, P256, P384, Pki, RSA};
-use crate::process::tool;
 use crate::tls::server::{Counters, Served, Way};
 
+/// The name stands for both addresses, and the server has one.
 fn curl(arguments: &[&str]) -> Output {
-    Command::new(tool("curl"))
-        .args(["--silent", "--show-error", "--max-time", "20", "--noproxy", "*"])
-        // The name stands for both addresses, and the server has one.
-        .arg("--ipv4")
-        .args(arguments)
-        .output()
-        .expect("curl runs")
-}
-
-fn text(output: &Output) -> String {
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout.clone()).expect("the page is UTF-8")
+    crate::curl::curl(&[&["--ipv4"], arguments].concat())
 }
 
 /// curl's exit status, and what it says of it.

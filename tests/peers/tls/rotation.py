@@ -64,67 +64,42 @@ def scrape(sock):
 class Client(threading.Thread):
     """Scrapes until it is told to stop; counts."""
 
-    def __init__(self, run):
+    def __init__(self, run, version):
         super().__init__(daemon=True)
         self.work = run
+        self.version = version
         self.scrapes = 0
         self.resumed = 0
         self.failure = None
 
     def run(self):
         try:
-            self.work(self)
+            self.work(self, self.version)
         except Exception as error:
-            self.failure = f"{self.work.__name__}: {type(error).__name__}: {error}"
+            self.failure = f"{self.work.__name__} {self.version}: {type(error).__name__}: {error}"
 
 
 stop = threading.Event()
 
 
-def kept(client):
-    with connect(context()) as sock:
+def kept(client, version):
+    with connect(context(version)) as sock:
         while not stop.is_set():
             scrape(sock)
             client.scrapes += 1
             stop.wait(0.001)
 
 
-def kept_1_2(client):
-    with connect(context(ssl.TLSVersion.TLSv1_2)) as sock:
-        while not stop.is_set():
-            scrape(sock)
-            client.scrapes += 1
-            stop.wait(0.001)
-
-
-def fresh(client):
-    made = context()
+def fresh(client, version):
+    made = context(version)
     while not stop.is_set():
         with connect(made) as sock:
             scrape(sock)
         client.scrapes += 1
 
 
-def fresh_1_2(client):
-    made = context(ssl.TLSVersion.TLSv1_2)
-    while not stop.is_set():
-        with connect(made) as sock:
-            scrape(sock)
-        client.scrapes += 1
-
-
-def resuming(client):
-    made, session = context(), None
-    while not stop.is_set():
-        with connect(made, session) as sock:
-            scrape(sock)
-            client.resumed += sock.session_reused
-            session = sock.session
-        client.scrapes += 1
-
-
-def resuming_1_2(client):
-    made, session = context(ssl.TLSVersion.TLSv1_2), None
+def resuming(client, version):
+    made, session = context(version), None
     while not stop.is_set():
         with connect(made, session) as sock:
             scrape(sock)
@@ -162,7 +137,8 @@ ders = {name: ssl.PEM_cert_to_DER_cert(read(name + ".pem")) for name in names}
 for name in names:
     with open(name + ".both", "w") as both:
         both.write(read(name + ".pem") + read(name + ".key"))
-clients = [Client(run) for run in (kept, kept_1_2, fresh, fresh_1_2, resuming, resuming_1_2)]
+VERSIONS = (None, ssl.TLSVersion.TLSv1_2)
+clients = [Client(run, version) for run in (kept, fresh, resuming) for version in VERSIONS]
 for client in clients:
     client.start()
 failure = None
