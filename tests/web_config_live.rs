@@ -374,3 +374,20 @@ fn fields_stand_on_every_kind_of_response() {
     }
     fs::remove_dir_all(folder).unwrap();
 }
+
+/// A hundred faults are as many as are shown: what stands behind them must not count as not there.
+#[test]
+fn a_hundred_faults_open_no_door() {
+    let following = Following::start("live-faults", &users(&["alice"]));
+    let mut stream = connect(following.address());
+    let suites = "  - TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA\n".repeat(100);
+    following.replace(&(format!("tls_server_config:\n  cipher_suites:\n{suites}") + &users(&["alice"])));
+    assert_eq!(status(&mut stream, ""), 500);
+    let bad: String = (0..150).map(|number| format!("  u{number}: bad\n")).collect();
+    following.replace(&(users(&["alice"]) + &bad + "unknown: x\n"));
+    assert_eq!(status(&mut stream, &login("alice", "secret")), 500);
+    // Without the unknown field they bar themselves alone.
+    following.replace(&(users(&["alice"]) + &bad));
+    assert_eq!(status(&mut stream, &login("alice", "secret")), 200);
+    assert_eq!(status(&mut stream, &login("u149", "bad")), 401);
+}

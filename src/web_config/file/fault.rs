@@ -22,8 +22,8 @@ pub(crate) struct Fault {
     pub(crate) scope: Scope,
 }
 
-/// How far a fault reaches. At the start every fault is one too many.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How far a fault reaches, the furthest first. At the start every fault is one too many.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scope {
     /// The file as a whole cannot be followed.
     File,

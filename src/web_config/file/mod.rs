@@ -97,8 +97,10 @@ pub(crate) fn read(bytes: &[u8], directory: &Path) -> Reading {
     let mut faults = core::mem::take(&mut walk.faults);
     let mut warnings = Vec::new();
     let config = file.settle(directory, &mut faults, &mut warnings);
-    faults.sort_by_key(|fault| fault.line);
+    // Those that reach furthest are kept: how the file is followed depends on them.
+    faults.sort_by_key(|fault| (fault.scope, fault.line));
     faults.truncate(fault::FAULTS);
+    faults.sort_by_key(|fault| fault.line);
     warnings.sort_by_key(|warning| warning.line);
     Reading { config, faults, warnings }
 }
@@ -159,6 +161,36 @@ impl File<'_> {
             headers: self.http.settle(faults),
             users,
             rate_limit: self.limits.settle(faults, warnings),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::string::String;
+
+    use super::*;
+
+    fn scopes(text: &str) -> Vec<Scope> {
+        read(text.as_bytes(), Path::new("/")).faults.iter().map(|fault| fault.scope).collect()
+    }
+
+    #[test]
+    fn many_faults_do_not_hide_those_that_reach_further() {
+        let suites = "  - TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA\n".repeat(fault::FAULTS);
+        let suites = format!("tls_server_config:\n  cipher_suites:\n{suites}basic_auth_users: {{a: b}}\n");
+        let users: String = (0..2 * fault::FAULTS).map(|number| format!("  u{number}: bad\n")).collect();
+        let users = format!("basic_auth_users:\n{users}");
+        for (text, furthest) in [
+            (suites, Scope::File),
+            (format!("{users}unknown: x\n"), Scope::File),
+            (format!("{users}tls_server_config: {{client_ca_file: x}}\n"), Scope::Handshake),
+            (users, Scope::User),
+        ] {
+            let scopes = scopes(&text);
+            assert_eq!(scopes.iter().min(), Some(&furthest), "{text}");
+            assert_eq!(scopes.len(), fault::FAULTS);
         }
     }
 }

@@ -92,7 +92,11 @@ impl<'t> Walk<'t> {
         if !self.faults.contains(&fault) {
             self.faults.push(fault);
         }
-        self.stopped |= self.faults.len() >= FAULTS;
+        if self.faults.len() >= FAULTS && !self.stopped {
+            self.stopped = true;
+            // What was not looked at may be a section that keeps people out.
+            self.faults.push(Fault::of_file("there are more faults than can be shown; mend these first"));
+        }
         Wrong
     }
 
