@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 use std::boxed::Box;
+use std::collections::BTreeSet;
 use std::format;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -81,6 +82,25 @@ impl Outcome {
     /// The samples alone.
     pub(crate) fn samples(&self) -> String {
         self.page.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
+    }
+
+    /// Panics unless every line is one of the format, every family stands once and in one piece, and no series is told
+    /// twice.
+    pub(crate) fn assert_sound(&self) {
+        let (mut families, mut series, mut current) = (BTreeSet::new(), BTreeSet::new(), "");
+        for line in self.page.lines() {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                current = rest.split(' ').next().unwrap_or_default();
+                assert!(families.insert(current), "{current} stands twice");
+            } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+                assert_eq!(rest.split(' ').next(), Some(current));
+            } else {
+                let (name, value) = line.rsplit_once(' ').unwrap();
+                assert!(value.parse::<f64>().is_ok(), "no number: {line}");
+                assert_eq!(name.split('{').next(), Some(current), "outside of its family: {line}");
+                assert!(series.insert(name), "twice: {line}");
+            }
+        }
     }
 }
 
