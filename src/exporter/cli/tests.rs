@@ -23,6 +23,9 @@ fn default_options() -> Options {
         config_file: None,
         prefix: Prefix::default(),
         lifecycle: false,
+        paths: Paths::default(),
+        disable_defaults: false,
+        collectors: Choices::default(),
         log_level: LevelFilter::Info,
     }
 }
