@@ -1,6 +1,8 @@
 //! What the kernel says of boards and sensors.
 
+mod hwmon;
+
 use crate::exporter::engine::source::Entry;
 
 /// In the order of the page.
-pub(super) const ALL: &[&Entry] = &[];
+pub(super) const ALL: &[&Entry] = &[&hwmon::ENTRY];
