@@ -1,7 +1,7 @@
 //! Which processors are online, isolated, slowed down. Source: `/sys/devices/system/cpu`,
 //! Documentation/ABI/testing/sysfs-devices-system-cpu, Documentation/admin-guide/cputopology.rst.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::vec::Vec;
 
 use super::super::decimal::Decimal;
@@ -14,12 +14,36 @@ use crate::text::{Kind, Page};
 
 const ROOT: &[u8] = b"devices/system/cpu/";
 
-/// What does not change while the same processors are online.
+/// What is kept of the topology.
 #[derive(Debug, Default)]
 pub(super) struct Topology {
+    fixed: OnceLock<Fixed>,
     kept: Mutex<Kept>,
 }
 
+/// What does not change until the machine boots again.
+#[derive(Debug)]
+struct Fixed {
+    /// Whether processors can be switched off. Where the first one cannot, nothing is told of any.
+    can_go: bool,
+    throttles: bool,
+    isolated: Vec<(u64, u64)>,
+}
+
+impl Fixed {
+    fn read(machine: &Machine, room: &mut Vec<u8>) -> Self {
+        let first = |file| machine.sysfs.file(joined(&[ROOT, b"cpu0/", file])).is_ok();
+        let isolated = machine.sysfs.whole(joined(&[ROOT, b"isolated"]), room);
+        Self {
+            can_go: first(b"online"),
+            throttles: first(b"thermal_throttle/core_throttle_count")
+                || first(b"thermal_throttle/package_throttle_count"),
+            isolated: isolated.map(|list| ranges(list).collect()).unwrap_or_default(),
+        }
+    }
+}
+
+/// What does not change while the same processors are online.
 #[derive(Debug, Default)]
 struct Kept {
     /// What `online` held when the rest was read.
@@ -37,15 +61,9 @@ struct Core {
 
 impl Topology {
     pub(super) fn write(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) {
-        isolated(machine, scratch, page);
-        // Where the first processor cannot be switched off, there is nothing to tell; so it is for heat.
-        let can_go = machine.sysfs.file(joined(&[ROOT, b"cpu0/online"])).is_ok();
-        let throttles = machine
-            .sysfs
-            .file(joined(&[ROOT, b"cpu0/thermal_throttle/core_throttle_count"]))
-            .is_ok()
-            || machine.sysfs.file(joined(&[ROOT, b"cpu0/thermal_throttle/package_throttle_count"])).is_ok();
-        if !can_go && !throttles {
+        let fixed = self.fixed.get_or_init(|| Fixed::read(machine, &mut scratch.other));
+        write_isolated(&fixed.isolated, page);
+        if !fixed.can_go && !fixed.throttles {
             return;
         }
         let path = joined(&[ROOT, b"online"]);
@@ -54,7 +72,7 @@ impl Topology {
             return;
         }
         let cpus = || scratch.names.iter().filter_map(number);
-        if can_go {
+        if fixed.can_go {
             let help = "Whether a processor is online.";
             let mut family = page.family(Kind::Gauge, "node_cpu_online", help);
             let mut ranges = ranges(online).peekable();
@@ -64,7 +82,7 @@ impl Topology {
                 family.sample(&[("cpu", Decimal::of(cpu).as_str())], is_online);
             }
         }
-        if throttles {
+        if fixed.throttles {
             self.find(machine, online, cpus(), &mut scratch.numbers);
             write_throttles(machine, &scratch.numbers, page);
         }
@@ -129,11 +147,10 @@ fn write_throttles(machine: &Machine, cores: &[u64], page: &mut Page<'_>) {
     }
 }
 
-fn isolated(machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) {
-    let Ok(list) = machine.sysfs.whole(joined(&[ROOT, b"isolated"]), &mut scratch.other) else { return };
+fn write_isolated(ranges: &[(u64, u64)], page: &mut Page<'_>) {
     let help = "Processors that the scheduler leaves alone; always 1.";
     let mut family = page.family(Kind::Gauge, "node_cpu_isolated", help);
-    for cpu in ranges(list).flat_map(|(first, last)| first..=last) {
+    for cpu in ranges.iter().flat_map(|(first, last)| *first..=*last) {
         family.sample(&[("cpu", Decimal::of(cpu).as_str())], 1_u64);
     }
 }
