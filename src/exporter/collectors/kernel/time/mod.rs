@@ -1,5 +1,5 @@
-//! `time`: what time it is, where, and by which clock. Source: clock_gettime(2); tzfile(5), tzset(3);
-//! `/sys/devices/system/clocksource`, Documentation/ABI/testing/sysfs-devices-system-... of the same name.
+//! `time`: what time it is, where, and by which clock. Source: clock_gettime(2); tzset(3), tzfile(5);
+//! `/sys/devices/system/clocksource`, Documentation/timers/timekeeping.rst.
 
 mod rule;
 mod zone;
