@@ -4,10 +4,11 @@
 use std::boxed::Box;
 
 use super::assignments::{value, values};
+use super::decimal::Decimal;
 use super::kept::{Kept, text};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{NO_TEXT, any_base, lines, lossy, split_once, trim};
+use crate::exporter::engine::parse::{NO_TEXT, any_base, hexadecimal, lines, lossy, split_once, trim};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -43,8 +44,9 @@ impl Source for Openwrt {
             return Err(Problem::unreadable(FILES[0], errno));
         };
         let places = values(release, RELEASE.map(|(_, key)| key), other);
-        // Tells which processor it is on MIPS, where the boards that need it are; a machine without it still is one.
-        let system = machine.procfs.whole("cpuinfo", third).map(system).unwrap_or_default();
+        let mut revision = Revision::default();
+        let cpuinfo = machine.procfs.whole("cpuinfo", third).unwrap_or_default();
+        let system = system(cpuinfo, &mut revision);
         let mut labels = [("", ""); 7];
         let mut spares = [NO_TEXT; 7];
         let texts = RELEASE.iter().zip(&places).map(|((name, _), place)| (*name, value(other, place)));
@@ -64,16 +66,37 @@ fn first_line(text: &[u8]) -> &[u8] {
     trim(lines(text).next().unwrap_or_default())
 }
 
-/// What kind of system it is: the first of these lines that is no number, as procd has it.
-fn system(cpuinfo: &[u8]) -> &[u8] {
-    let pairs = lines(cpuinfo).filter_map(|line| split_once(line, b':'));
-    let mut named = pairs.map(|(key, text)| (trim(key), trim(text))).filter(|(key, text)| {
+/// What kind of system it is: the first of these lines that is no number, as procd has it. 64-bit ARM has none of
+/// them, only a revision.
+fn system<'b>(cpuinfo: &'b [u8], room: &'b mut Revision) -> &'b [u8] {
+    let pairs = || {
+        lines(cpuinfo).filter_map(|line| split_once(line, b':')).map(|(key, text)| (trim(key), trim(text)))
+    };
+    let mut named = pairs().filter(|(key, text)| {
         let is = |name: &[u8]| key.eq_ignore_ascii_case(name);
         let names = is(b"system type") || is(b"processor") || is(b"cpu") || is(b"model name");
         names && !text.is_empty() && any_base(text).is_none()
     });
-    named.next().map_or(b"", |(_, text)| text)
+    if let Some((_, text)) = named.next() {
+        return text;
+    }
+    let mut revisions = pairs().filter(|(key, _)| key.eq_ignore_ascii_case(b"CPU revision"));
+    let Some(revision) = revisions.next().and_then(|(_, text)| hexadecimal(text)) else { return b"" };
+    *room = Revision::default();
+    let text = Decimal::of(revision);
+    let pieces = ARM64.iter().chain(text.as_str().as_bytes());
+    let mut length = 0;
+    for (place, byte) in room.iter_mut().zip(pieces) {
+        *place = *byte;
+        length += 1;
+    }
+    room.get(..length).unwrap_or_default()
 }
+
+const ARM64: &[u8] = b"ARMv8 Processor rev ";
+
+/// Room for [`ARM64`] and a number.
+type Revision = [u8; 32];
 
 #[cfg(test)]
 mod tests {
@@ -123,8 +146,10 @@ mod tests {
             ("Processor\t: ARM926EJ-S\n", "ARM926EJ-S"),
             ("processor\t: 0x1\ncpu\t: TITAN\n", "TITAN"),
             ("processor\t: 0\n", ""),
+            ("processor\t: 0\nCPU revision\t: a\n", "ARMv8 Processor rev 10"),
+            ("CPU revision\t: ffffffffffffffff\n", "ARMv8 Processor rev 184467440737"),
         ] {
-            assert_eq!(system(text.as_bytes()), expected.as_bytes());
+            assert_eq!(system(text.as_bytes(), &mut Revision::default()), expected.as_bytes());
         }
     }
 
