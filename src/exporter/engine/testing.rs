@@ -114,6 +114,21 @@ pub(crate) fn run(source: &dyn Source, machine: &Machine) -> Outcome {
     Outcome { result, page: text.0 }
 }
 
+/// Whether a page is a page: every line a comment or a sample, and no sample twice.
+pub(crate) fn no_series_twice(page: &str) {
+    let mut seen = BTreeSet::new();
+    let mut families = BTreeSet::new();
+    for line in page.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            assert!(families.insert(rest.split(' ').next()), "a family twice: {line}");
+        } else if !line.starts_with('#') {
+            let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
+            assert!(value.parse::<f64>().is_ok(), "no value: {line}");
+            assert!(seen.insert(series), "a sample twice: {line}");
+        }
+    }
+}
+
 struct Text(String);
 
 impl Output for Text {
