@@ -18,8 +18,6 @@ pub(crate) struct Scratch {
     pub(crate) names: Names,
     pub(crate) more_names: Names,
     pub(crate) numbers: Vec<u64>,
-    /// Hashes of what has been seen.
-    pub(crate) seen: Vec<u64>,
     pub(crate) rows: Rows,
     pub(crate) seen: Seen,
     pub(crate) batch: Batch,

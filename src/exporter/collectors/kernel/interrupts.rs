@@ -4,12 +4,10 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 use super::columns::{Row, processors};
-use super::decimal::Decimal;
-use super::distinct::is_new;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::filter::Filter;
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{NO_TEXT, lines, lossy};
+use crate::exporter::engine::parse::{NO_DIGITS, decimal, lines};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -56,6 +54,7 @@ impl Source for Interrupts {
         let mut lines = lines(machine.procfs.whole(FILE, file)?);
         processors(lines.next().ok_or_else(|| Problem::malformed(FILE))?, numbers);
         seen.clear();
+        let mut any = false;
         let mut family = page.family(Kind::Counter, "node_interrupts_total", "Interrupts served.");
         for row in lines.filter_map(Row::parse) {
             // `ERR: 0` counts errors of all processors together.
@@ -63,25 +62,24 @@ impl Source for Interrupts {
                 continue;
             }
             let Labels { info, devices } = Labels::join(row, numbers, text);
-            let (mut spares, name) = ([NO_TEXT; 3], row.name);
-            let [first, second, third] = &mut spares;
-            let texts = [name, text.get(info).unwrap_or_default(), text.get(devices).unwrap_or_default()];
-            let [name, info, devices] =
-                [lossy(texts[0], first), lossy(texts[1], second), lossy(texts[2], third)];
-            if !is_new(seen, &[name.as_bytes(), info.as_bytes(), devices.as_bytes()]) {
+            // The kernel writes ASCII; whatever else this is, it names no interrupt.
+            let Ok(whole) = core::str::from_utf8(text) else { continue };
+            let (Some(info), Some(devices)) = (whole.get(info), whole.get(devices)) else { continue };
+            let name = whole.get(..row.name.len()).unwrap_or_default();
+            if !seen.is_new(whole.as_bytes()) {
                 continue;
             }
-            let whole = text.get(..).and_then(|text| core::str::from_utf8(text).ok());
-            if !self.filter.takes(whole.unwrap_or(name)) {
+            any = true;
+            if !self.filter.takes(whole) {
                 continue;
             }
             for (cpu, count) in row.counts(numbers).filter(|(_, count)| self.zeros || *count > 0) {
-                let cpu = Decimal::of(cpu);
-                let labels = [("cpu", cpu.as_str()), ("devices", devices), ("info", info), ("type", name)];
-                family.sample(&labels, count);
+                let mut digits = NO_DIGITS;
+                let cpu = decimal(cpu, &mut digits);
+                family.sample(&[("cpu", cpu), ("devices", devices), ("info", info), ("type", name)], count);
             }
         }
-        if seen.is_empty() { Err(Problem::malformed(FILE)) } else { Ok(()) }
+        if any { Ok(()) } else { Err(Problem::malformed(FILE)) }
     }
 }
 

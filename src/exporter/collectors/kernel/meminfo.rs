@@ -3,7 +3,7 @@
 
 use std::boxed::Box;
 
-use super::distinct::{is_new, name};
+use super::names::name;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, lines, split_once, unsigned};
@@ -26,7 +26,8 @@ const FILE: &str = "meminfo";
 impl Source for Meminfo {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let text = machine.procfs.whole(FILE, &mut scratch.file)?;
-        scratch.numbers.clear();
+        scratch.seen.clear();
+        let mut any = false;
         for line in lines(text) {
             let Some((key, value)) = split_once(line, b':') else { continue };
             let mut value = fields(value);
@@ -39,11 +40,12 @@ impl Source for Meminfo {
                 Some(_) => continue,
             };
             let Some(name) = name(&[b"node_memory_", key, suffix]) else { continue };
-            if is_new(&mut scratch.numbers, &[name.as_str().as_bytes()]) {
+            if scratch.seen.is_new(name.as_str().as_bytes()) {
                 page.family(Kind::Gauge, name.as_str(), help).sample(&[], number);
+                any = true;
             }
         }
-        if scratch.numbers.is_empty() { Err(Problem::malformed(FILE)) } else { Ok(()) }
+        if any { Ok(()) } else { Err(Problem::malformed(FILE)) }
     }
 }
 

@@ -4,11 +4,12 @@
 use std::boxed::Box;
 
 use super::assignments::{value, values};
-use super::decimal::Decimal;
 use super::kept::{Kept, text};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{NO_TEXT, any_base, hexadecimal, lines, lossy, split_once, trim};
+use crate::exporter::engine::parse::{
+    NO_DIGITS, NO_TEXT, any_base, decimal, hexadecimal, lines, lossy, split_once, trim,
+};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -83,8 +84,8 @@ fn system<'b>(cpuinfo: &'b [u8], room: &'b mut Revision) -> &'b [u8] {
     let mut revisions = pairs().filter(|(key, _)| key.eq_ignore_ascii_case(b"CPU revision"));
     let Some(revision) = revisions.next().and_then(|(_, text)| hexadecimal(text)) else { return b"" };
     *room = Revision::default();
-    let text = Decimal::of(revision);
-    let pieces = ARM64.iter().chain(text.as_str().as_bytes());
+    let mut digits = NO_DIGITS;
+    let pieces = ARM64.iter().chain(decimal(revision, &mut digits).as_bytes());
     let mut length = 0;
     for (place, byte) in room.iter_mut().zip(pieces) {
         *place = *byte;

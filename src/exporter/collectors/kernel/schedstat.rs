@@ -3,10 +3,9 @@
 
 use std::boxed::Box;
 
-use super::decimal::Decimal;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{fields, lines, unsigned};
+use crate::exporter::engine::parse::{NO_DIGITS, decimal, fields, lines, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -50,14 +49,14 @@ impl Source for Schedstat {
             let mut family = page.family(Kind::Counter, name, help);
             for row in rows() {
                 let [cpu, nanoseconds] = [0, column].map(|place| row.get(place).copied().unwrap_or(0));
-                family.sample(&[("cpu", Decimal::of(cpu).as_str())], nanoseconds as f64 / 1e9);
+                family.sample(&[("cpu", decimal(cpu, &mut { NO_DIGITS }))], nanoseconds as f64 / 1e9);
             }
         }
         let help = "Time slices that tasks had on a processor.";
         let mut family = page.family(Kind::Counter, "node_schedstat_timeslices_total", help);
         for row in rows() {
             let [cpu, count] = [0, 3].map(|place| row.get(place).copied().unwrap_or(0));
-            family.sample(&[("cpu", Decimal::of(cpu).as_str())], count);
+            family.sample(&[("cpu", decimal(cpu, &mut { NO_DIGITS }))], count);
         }
         if scratch.numbers.is_empty() { Err(Problem::malformed(FILE)) } else { Ok(()) }
     }

@@ -3,11 +3,9 @@
 use std::boxed::Box;
 
 use super::columns::{Row, processors};
-use super::decimal::Decimal;
-use super::distinct::is_new;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{NO_TEXT, lines, lossy};
+use crate::exporter::engine::parse::{NO_DIGITS, NO_TEXT, decimal, lines, lossy};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -30,19 +28,21 @@ impl Source for Softirqs {
         let mut lines = lines(machine.procfs.whole(FILE, file)?);
         processors(lines.next().ok_or_else(|| Problem::malformed(FILE))?, numbers);
         seen.clear();
+        let mut any = false;
         let help = "Soft interrupts served.";
         let mut family = page.family(Kind::Counter, "node_softirqs_functions_total", help);
         for row in lines.filter_map(Row::parse) {
             let mut spare = NO_TEXT;
             let name = lossy(row.name, &mut spare);
-            if !is_new(seen, &[name.as_bytes()]) {
+            if !seen.is_new(name.as_bytes()) {
                 continue;
             }
+            any = true;
             for (cpu, count) in row.counts(numbers) {
-                family.sample(&[("cpu", Decimal::of(cpu).as_str()), ("type", name)], count);
+                family.sample(&[("cpu", decimal(cpu, &mut { NO_DIGITS })), ("type", name)], count);
             }
         }
-        if seen.is_empty() { Err(Problem::malformed(FILE)) } else { Ok(()) }
+        if any { Ok(()) } else { Err(Problem::malformed(FILE)) }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::boxed::Box;
 
-use super::distinct::is_new;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, fields, lines, lossy, signed};
@@ -37,7 +36,7 @@ impl Source for Swap {
             for swap in lines(text).skip(1).filter_map(Area::parse) {
                 let (mut spare, mut other) = (NO_TEXT, NO_TEXT);
                 let (device, kind) = (lossy(swap.device, &mut spare), lossy(swap.kind, &mut other));
-                if is_new(seen, &[device.as_bytes(), kind.as_bytes()]) {
+                if seen.is_new(device.as_bytes()) {
                     let value = swap.numbers.get(column).map_or(0, |number| number.saturating_mul(factor));
                     family.sample(&[("device", device), ("swap_type", kind)], value);
                 }

@@ -2,7 +2,7 @@
 
 use std::boxed::Box;
 
-use super::distinct::name;
+use super::names::name;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::problem::Problem;

@@ -5,7 +5,7 @@ use std::string::String;
 
 use regex_lite::Regex;
 
-use super::distinct::{is_new, name};
+use super::names::name;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::choices::Choices;
 use crate::exporter::engine::filter::regex;
@@ -43,7 +43,7 @@ const FILE: &str = "vmstat";
 impl Source for Vmstat {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let text = machine.procfs.whole(FILE, &mut scratch.file)?;
-        scratch.numbers.clear();
+        scratch.seen.clear();
         let mut any = false;
         for line in lines(text) {
             let mut fields = fields(line);
@@ -58,7 +58,7 @@ impl Source for Vmstat {
                 continue;
             }
             let Some(name) = name(&[b"node_vmstat_", field]) else { continue };
-            if is_new(&mut scratch.numbers, &[name.as_str().as_bytes()]) {
+            if scratch.seen.is_new(name.as_str().as_bytes()) {
                 page.family(Kind::Unknown, name.as_str(), "A number of /proc/vmstat.").sample(&[], number);
             }
         }

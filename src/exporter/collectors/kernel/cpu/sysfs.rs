@@ -4,10 +4,9 @@
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::vec::Vec;
 
-use super::super::decimal::Decimal;
 use super::ticks::MOST_CPUS;
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{split_once, trim, unsigned};
+use crate::exporter::engine::parse::{NO_DIGITS, decimal, split_once, trim, unsigned};
 use crate::exporter::engine::path::joined;
 use crate::exporter::engine::scratch::Scratch;
 use crate::text::{Kind, Page};
@@ -79,7 +78,7 @@ impl Topology {
             for cpu in cpus() {
                 while ranges.next_if(|(_, last)| *last < cpu).is_some() {}
                 let is_online = ranges.peek().is_some_and(|(first, _)| *first <= cpu);
-                family.sample(&[("cpu", Decimal::of(cpu).as_str())], is_online);
+                family.sample(&[("cpu", decimal(cpu, &mut { NO_DIGITS }))], is_online);
             }
         }
         if fixed.throttles {
@@ -97,15 +96,10 @@ impl Topology {
             old.extend_from_slice(online);
             cores.clear();
             for cpu in cpus {
-                let number = Decimal::of(cpu);
+                let mut digits = NO_DIGITS;
+                let number = decimal(cpu, &mut digits);
                 let read = |file: &[u8]| {
-                    machine.sysfs.number(joined(&[
-                        ROOT,
-                        b"cpu",
-                        number.as_str().as_bytes(),
-                        b"/topology/",
-                        file,
-                    ]))
+                    machine.sysfs.number(joined(&[ROOT, b"cpu", number.as_bytes(), b"/topology/", file]))
                 };
                 if let (Some(package), Some(core)) = (read(b"physical_package_id"), read(b"core_id")) {
                     cores.push(Core { package, core, cpu });
@@ -121,16 +115,18 @@ impl Topology {
 
 fn write_throttles(machine: &Machine, cores: &[u64], page: &mut Page<'_>) {
     let count = |cpu: u64, file: &[u8]| {
-        let number = Decimal::of(cpu);
-        machine.sysfs.number(joined(&[ROOT, b"cpu", number.as_str().as_bytes(), b"/thermal_throttle/", file]))
+        let mut digits = NO_DIGITS;
+        let number = decimal(cpu, &mut digits);
+        machine.sysfs.number(joined(&[ROOT, b"cpu", number.as_bytes(), b"/thermal_throttle/", file]))
     };
     let name = "node_cpu_core_throttles_total";
     let mut family = page.family(Kind::Counter, name, "How often a core was slowed down for heat.");
     for row in cores.chunks_exact(3) {
         let &[package, core, cpu] = row else { continue };
         if let Some(count) = count(cpu, b"core_throttle_count") {
-            let (package, core) = (Decimal::of(package), Decimal::of(core));
-            family.sample(&[("core", core.as_str()), ("package", package.as_str())], count);
+            let (mut first, mut second) = (NO_DIGITS, NO_DIGITS);
+            let (package, core) = (decimal(package, &mut first), decimal(core, &mut second));
+            family.sample(&[("core", core), ("package", package)], count);
         }
     }
     let name = "node_cpu_package_throttles_total";
@@ -142,7 +138,7 @@ fn write_throttles(machine: &Machine, cores: &[u64], page: &mut Page<'_>) {
             continue;
         }
         if let Some(count) = count(cpu, b"package_throttle_count") {
-            family.sample(&[("package", Decimal::of(package).as_str())], count);
+            family.sample(&[("package", decimal(package, &mut { NO_DIGITS }))], count);
         }
     }
 }
@@ -151,7 +147,7 @@ fn write_isolated(ranges: &[(u64, u64)], page: &mut Page<'_>) {
     let help = "Processors that the scheduler leaves alone; always 1.";
     let mut family = page.family(Kind::Gauge, "node_cpu_isolated", help);
     for cpu in ranges.iter().flat_map(|(first, last)| *first..=*last) {
-        family.sample(&[("cpu", Decimal::of(cpu).as_str())], 1_u64);
+        family.sample(&[("cpu", decimal(cpu, &mut { NO_DIGITS }))], 1_u64);
     }
 }
 
@@ -160,7 +156,7 @@ fn number(name: &[u8]) -> Option<u64> {
     let digits = name.strip_prefix(b"cpu")?;
     // Two spellings of one number would be two processors.
     let number = unsigned(digits).filter(|number| *number < MOST_CPUS as u64)?;
-    (Decimal::of(number).as_str().as_bytes() == digits).then_some(number)
+    (decimal(number, &mut { NO_DIGITS }).as_bytes() == digits).then_some(number)
 }
 
 /// First and last of each range of `0-3,8`, in ascending order; what is out of order is left out.

@@ -10,7 +10,6 @@ use std::os::unix::ffi::OsStringExt;
 use std::time::SystemTime;
 
 use self::zone::Zone;
-use super::distinct::is_new;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
@@ -86,7 +85,7 @@ fn clocksources(machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -
             seen.clear();
             for clock in fields(clocks) {
                 let clock = lossy(clock, &mut other);
-                if is_new(seen, &[clock.as_bytes()]) {
+                if seen.is_new(clock.as_bytes()) {
                     family.sample(&[("clocksource", clock), ("device", device)], 1_u64);
                 }
             }
