@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 use std::boxed::Box;
+use std::collections::HashSet;
 use std::format;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -86,12 +87,30 @@ impl Outcome {
 
 /// Runs a collector once.
 pub(crate) fn run(source: &dyn Source, machine: &Machine) -> Outcome {
+    let mut result = Ok(());
+    let page = page_of(|page| result = source.collect(machine, &mut Scratch::default(), page));
+    Outcome { result, page }
+}
+
+/// The page that something writes.
+pub(crate) fn page_of(write: impl FnOnce(&mut Page<'_>)) -> String {
     let mut text = Text(String::new());
     let mut buffer = Box::new([0; 4096]);
     let mut page = Page::new(&mut buffer[..], Format::TEXT, &mut text);
-    let result = source.collect(machine, &mut Scratch::default(), &mut page);
+    write(&mut page);
     page.finish().unwrap();
-    Outcome { result, page: text.0 }
+    text.0
+}
+
+/// Whether no family and no series is on a page twice, and every line is one of the format.
+pub(crate) fn without_duplicates(page: &str) -> bool {
+    let (mut families, mut series) = (HashSet::new(), HashSet::new());
+    page.lines().all(|line| match line.strip_prefix("# ") {
+        Some(comment) => comment.starts_with("HELP ") || families.insert(comment),
+        None => line
+            .rsplit_once(' ')
+            .is_some_and(|(name, value)| value.parse::<f64>().is_ok() && series.insert(name)),
+    })
 }
 
 struct Text(String);
