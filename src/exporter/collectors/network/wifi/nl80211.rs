@@ -137,7 +137,7 @@ impl Info<'_> {
     /// A strength of reception, in dBm.
     pub(super) fn signal(&self) -> Option<i64> {
         const SIGNAL: u16 = 7;
-        self.0.clone().find(SIGNAL)?.first().map(|value| value.cast_signed().into())
+        self.0.clone().find(SIGNAL)?.first().map(|value| i8::from_ne_bytes([*value]).into())
     }
 
     /// Bits per second.
