@@ -185,7 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exporter::engine::testing::{Tree, page_of, without_duplicates};
+    use crate::exporter::engine::testing::{Outcome, Tree, page_of};
 
     fn written(answer: &[u8]) -> String {
         let mut rows = Rows::default();
@@ -231,13 +231,13 @@ mod tests {
         assert!(
             outcome.result.is_ok_and(|()| true) || outcome.result.is_err_and(|problem| problem.is_no_data())
         );
-        assert!(without_duplicates(&outcome.page));
+        outcome.assert_sound();
     }
 
     proptest! {
         #[test]
         fn any_answer_makes_a_page(answer in nl80211::tests::damaged()) {
-            prop_assert!(without_duplicates(&written(&answer)));
+            Outcome { result: Ok(()), page: written(&answer) }.assert_sound();
         }
     }
 }
