@@ -171,9 +171,9 @@ mod tests {
             samples,
             "node_rapl_core_joules_total{index=\"0\",path=\"/sys/class/powercap/intel-rapl:0:0\"} 118821.284256\n\
              node_rapl_core_joules_total{index=\"1\",path=\"/sys/class/powercap/intel-rapl:1:0\"} 0.000001\n\
+             node_rapl_package_2_die_1_joules_total{index=\"0\",path=\"/sys/class/powercap/intel-rapl:2\"} 1\n\
              node_rapl_package_joules_total{index=\"0\",path=\"/sys/class/powercap/intel-rapl:0\"} 240422.366267\n\
-             node_rapl_package_joules_total{index=\"1\",path=\"/sys/class/powercap/intel-rapl:1\"} 18446744073709.55\n\
-             node_rapl_package_2_die_1_joules_total{index=\"0\",path=\"/sys/class/powercap/intel-rapl:2\"} 1\n"
+             node_rapl_package_joules_total{index=\"1\",path=\"/sys/class/powercap/intel-rapl:1\"} 18446744073709.55\n"
         );
         let labelled = tree.run(&ENTRY, &[("collector.rapl.enable-zone-label", "true")]).samples();
         assert_eq!(labelled.matches("node_rapl_joules_total{index=").count(), 5);
