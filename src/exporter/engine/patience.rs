@@ -19,6 +19,7 @@ use rustix::fs::{StatFs, statfs};
 use rustix::io::Errno;
 
 use super::dir::{ATTRIBUTE, Dir};
+use super::netlink::{Peer, exchange};
 
 /// How long one question may take. A healthy sensor on a slow bus takes tens of milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
@@ -40,12 +41,16 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) enum Question {
     /// An attribute below sysfs, trimmed: [`Answer::Text`].
     Sysfs,
+    /// A whole file below sysfs: a list that may be longer than an attribute.
+    SysfsWhole,
     /// A file below procfs, [`ATTRIBUTE`] bytes at most.
     Procfs,
     /// A whole file below the root: [`Answer::Text`].
     Rootfs,
     /// statfs(2) of an absolute path: [`Answer::StatFs`].
     StatFs,
+    /// A request in the place of the path; the messages of the answer are an [`Answer::Text`].
+    Netlink(Peer),
     /// Opens a FIFO below sysfs and waits for its writer.
     #[cfg(test)]
     Hang,
@@ -65,10 +70,10 @@ pub(crate) enum Answer<'a> {
 #[derive(Debug, Default)]
 pub(crate) struct Batch {
     jobs: Vec<Job>,
-    /// Those before it are answered.
-    open_from: usize,
     /// Paths, then texts of answers.
     bytes: Vec<u8>,
+    /// No question before this one is open.
+    answered: usize,
 }
 
 #[derive(Debug)]
@@ -90,8 +95,8 @@ enum State {
 impl Batch {
     pub(crate) fn clear(&mut self) {
         self.jobs.clear();
-        self.open_from = 0;
         self.bytes.clear();
+        self.answered = 0;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -134,17 +139,17 @@ impl Batch {
     }
 
     fn first_open(&self) -> Option<usize> {
-        let open = self.jobs.iter().skip(self.open_from).position(|job| matches!(job.state, State::Open));
-        open.map(|at| self.open_from + at)
+        let mut open = self.jobs.iter().enumerate().skip(self.answered);
+        open.find_map(|(at, job)| matches!(job.state, State::Open).then_some(at))
     }
 
     fn set(&mut self, at: usize, state: State) {
         if let Some(job) = self.jobs.get_mut(at) {
             job.state = state;
         }
-        // A machine with thousands of CPUs asks tens of thousands of questions: none is looked at twice.
-        while self.jobs.get(self.open_from).is_some_and(|job| !matches!(job.state, State::Open)) {
-            self.open_from += 1;
+        let is_answered = |job: &Job| !matches!(job.state, State::Open);
+        while self.jobs.get(self.answered).is_some_and(is_answered) {
+            self.answered += 1;
         }
     }
 }
@@ -202,7 +207,8 @@ impl Patience {
 
     /// Starts the first thread, so that it does not have to be found when memory is short.
     pub(crate) fn prepare(&self) {
-        if let Some(desk) = self.staff.hire(&mut lock(&self.staff.desks)) {
+        let hired = self.staff.hire(&mut lock(&self.staff.desks));
+        if let Some(desk) = hired {
             self.staff.release(desk);
         }
     }
@@ -353,6 +359,8 @@ impl Staff {
             #[cfg(test)]
             Question::Hang => drop(self.sysfs.open_and_wait(path)?),
             Question::Rootfs => self.rootfs.read_whole(path, text)?,
+            Question::SysfsWhole => self.sysfs.read_whole(path, text)?,
+            Question::Netlink(peer) => exchange(peer, path, text)?,
             Question::Sysfs | Question::Procfs => {
                 let dir = if question == Question::Sysfs { &self.sysfs } else { &self.procfs };
                 let mut attribute = [0; ATTRIBUTE];
@@ -406,6 +414,7 @@ mod tests {
     fn answers_come_in_order_whatever_fails() {
         let tree = Tree::new(&[("sys/a", " 1 \n"), ("proc/b", "2"), ("root/c", "three\n")]);
         let machine = tree.machine();
+        machine.patience.prepare();
         let mut batch = Batch::default();
         for _ in 0..3 {
             batch.clear();

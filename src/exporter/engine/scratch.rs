@@ -7,6 +7,7 @@ use std::vec::Vec;
 use super::names::Names;
 use super::patience::Batch;
 use super::rows::Rows;
+use super::seen::Seen;
 
 /// Buffers that a collector may use as it likes; it finds them in any state.
 #[derive(Debug, Default)]
@@ -18,6 +19,7 @@ pub(crate) struct Scratch {
     pub(crate) more_names: Names,
     pub(crate) numbers: Vec<u64>,
     pub(crate) rows: Rows,
+    pub(crate) seen: Seen,
     pub(crate) batch: Batch,
 }
 

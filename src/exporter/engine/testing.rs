@@ -83,6 +83,25 @@ impl Outcome {
     pub(crate) fn samples(&self) -> String {
         self.page.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
     }
+
+    /// Panics unless every line is one of the format, every family stands once and in one piece, and no series is told
+    /// twice.
+    pub(crate) fn assert_sound(&self) {
+        let (mut families, mut series, mut current) = (BTreeSet::new(), BTreeSet::new(), "");
+        for line in self.page.lines() {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                current = rest.split(' ').next().unwrap_or_default();
+                assert!(families.insert(current), "{current} stands twice");
+            } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+                assert_eq!(rest.split(' ').next(), Some(current));
+            } else {
+                let (name, value) = line.rsplit_once(' ').unwrap();
+                assert!(value.parse::<f64>().is_ok(), "no number: {line}");
+                assert_eq!(name.split('{').next(), Some(current), "outside of its family: {line}");
+                assert!(series.insert(name), "twice: {line}");
+            }
+        }
+    }
 }
 
 /// Runs a collector once.
