@@ -1,5 +1,5 @@
-//! `devicetree`: which board this is. Source: `/sys/firmware/devicetree/base`, else `/proc/device-tree`; the properties
-//! `model`, `serial-number` and `compatible` of the root, Devicetree Specification 2.3 and 3.2.
+//! `devicetree`: which board this is. Source: `/sys/firmware/devicetree/base`, else `/proc/device-tree`: the
+//! properties `model`, `serial-number` and `compatible` of the root, Devicetree Specification 2.3 and 3.2.
 //!
 //! They do not change while the machine runs, so they are read at the first scrape only.
 

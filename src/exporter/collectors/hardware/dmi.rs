@@ -1,4 +1,5 @@
-//! `dmi`: what the firmware says the machine is. Source: `/sys/class/dmi/id`, Documentation/ABI/testing/sysfs-firmware-dmi.
+//! `dmi`: what the firmware says the machine is. Source: `/sys/class/dmi/id`, the kernel's
+//! drivers/firmware/dmi-id.c.
 //!
 //! It does not change while the machine runs, so it is read at the first scrape only.
 
