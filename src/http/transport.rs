@@ -70,7 +70,8 @@ pub(crate) trait Transport {
         false
     }
 
-    /// The client has shown who it is, or has failed to: connections of known clients are given up last.
+    /// The client has shown who it is, by its certificate or a password, or has failed to: connections of known
+    /// clients are given up last.
     fn known(&mut self, _: bool) {}
 
     /// Seconds since 1970, for the `Date` header.

@@ -1,6 +1,6 @@
 //! A client with TLS, and the certificates of `tests/data/certs`.
 
-use std::net::TcpStream;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ pub(crate) fn certs(name: &str) -> PathBuf {
 }
 
 /// A client that trusts the CA, and shows this certificate. Its hands are shaken with the first request.
-pub(crate) fn client(stream: TcpStream, who: Option<&str>) -> StreamOwned<ClientConnection, TcpStream> {
+pub(crate) fn client<S: Read + Write>(stream: S, who: Option<&str>) -> StreamOwned<ClientConnection, S> {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(certs("ca.pem")).expect("a certificate")).expect("a CA");
     let builder = ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
