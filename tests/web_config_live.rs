@@ -228,6 +228,27 @@ fn a_file_that_lost_its_users_is_believed_after_a_while() {
     }
 }
 
+#[test]
+fn a_file_that_still_changes_is_doubted_longer() {
+    let following = Following::start("live-slowly", &users(&["alice"]));
+    let mut stream = connect(following.address());
+    let start = Instant::now();
+    let mut written = start;
+    let mut content = "http_server_config: {http2: false}\n".to_owned();
+    // Longer than it would be doubted if it stayed the same, shorter than anything is doubted.
+    while start.elapsed() < Duration::from_secs(3) {
+        content += "# a line more\n";
+        fs::write(following.file(), &content).unwrap();
+        let status = status(&mut stream, "");
+        // Unless the machine stood still for so long.
+        let steady = written.elapsed() < Duration::from_secs(1) && start.elapsed() < Duration::from_secs(4);
+        assert!(status == 401 || !steady, "{status} after {:?}", start.elapsed());
+        written = Instant::now();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    eventually("it is believed", || status(&mut stream, "") == 200);
+}
+
 /// A server with TLS; what it asks of clients follows.
 fn encrypted(clients: &str) -> String {
     let (cert, key) = (tls::certs("server.pem"), tls::certs("server.key"));

@@ -13,7 +13,7 @@ use std::time::Instant;
 use std::vec::Vec;
 
 use super::check::{directory_of, open, placed};
-use super::doubt::{BELIEVED_AFTER, Doubt};
+use super::doubt::{Doubt, SETTLES_AFTER};
 use super::file::{Reading, Scope, WebConfig, read};
 use super::login::{Outcome, Users, Verifier};
 use super::metrics::{LAST_READ_SUCCESSFUL, READ_FAILURES};
@@ -142,22 +142,25 @@ impl Live {
         if over || !state.file.is_current() {
             self.read_again(&mut state, now);
         }
+        state.opens.look(now);
+        state.lowers.look(now);
         state
     }
 
     fn read_again(&self, state: &mut State, now: Instant) {
         let (file, content) = Watched::read(&self.path);
+        let changed = !file.has_content_of(&state.file);
         state.file = file;
         let empty = matches!(&content, Ok(bytes) if bytes.is_empty());
         let reading = content.map(|bytes| read(&bytes, directory_of(&self.path)));
         let opens = state.users.is_some() && reading.as_ref().is_ok_and(opens);
-        let opening = state.opens.judge(opens, now);
+        let opening = state.opens.judge(opens, changed, now);
         let clients = reading.as_ref().ok().filter(|_| self.encrypts).and_then(clients).cloned();
         let lower = match (&clients, &state.clients) {
             (Some(clients), Some(before)) => clients.asks_less_than(before),
             _ => None,
         };
-        let lowering = state.lowers.judge(lower.is_some(), now);
+        let lowering = state.lowers.judge(lower.is_some(), changed, now);
         state.current = match reading {
             Err(error) => Err(error.to_string()),
             Ok(_) if empty && opening => Err("it has become empty".into()),
@@ -228,7 +231,7 @@ impl Followed {
     /// This field asks for less of clients than before, and the file may be only half written.
     fn doubt(&mut self, field: &str) {
         self.handshakes = Err(format!(
-            "{field} asks for less of clients than before, which is believed {BELIEVED_AFTER:?} after it was seen first"
+            "{field} asks for less of clients than before, which is believed {SETTLES_AFTER:?} after the last change"
         ));
         self.until = "then";
     }
