@@ -74,6 +74,11 @@ pub(crate) trait Transport {
     /// clients are given up last.
     fn known(&mut self, _: bool) {}
 
+    /// Whether it has shown that.
+    fn is_known(&self) -> bool {
+        false
+    }
+
     /// Seconds since 1970, for the `Date` header.
     fn now_unix(&self) -> u64;
 }

@@ -276,6 +276,10 @@ impl Transport for Link<'_> {
         self.slot.set_known(known);
     }
 
+    fn is_known(&self) -> bool {
+        self.slot.is_known()
+    }
+
     fn now_unix(&self) -> u64 {
         clock::unix()
     }

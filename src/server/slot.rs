@@ -90,7 +90,7 @@ impl Slot {
         kind(self.word.load(SeqCst))
     }
 
-    fn is_known(&self) -> bool {
+    pub(super) fn is_known(&self) -> bool {
         self.known.load(SeqCst)
     }
 

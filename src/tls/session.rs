@@ -448,6 +448,10 @@ impl Transport for Session<'_> {
         self.below.known(known);
     }
 
+    fn is_known(&self) -> bool {
+        self.below.is_known()
+    }
+
     fn now_unix(&self) -> u64 {
         self.below.now_unix()
     }
