@@ -199,7 +199,11 @@ impl Conversation<'_> {
         let (input, output) = self.buffers.memory.both();
         let input = &input[self.start..self.end];
         let (method, target) = (head.method(input), head.target(input));
-        let admission = self.service.gate.map(|gate| gate.admit(head.authorization(input)));
+        let admission = self.service.gate.map(|gate| {
+            let admission = gate.admit(head.authorization(input));
+            self.transport.admitted();
+            admission
+        });
         let (verdict, fields) = match &admission {
             Some(Admission { verdict, fields, .. }) => (*verdict, fields.as_deref().unwrap_or_default()),
             None => (Verdict::Served, &[][..]),

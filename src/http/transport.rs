@@ -56,6 +56,10 @@ pub(crate) trait Transport {
     /// up after that time, and [`Transport::expired`] tells so too.
     fn begin_response(&mut self, scrape: Option<Duration>);
 
+    /// Whoever decides about the request has done so: the deadline of the response starts only now. The time that the
+    /// client gives the scrape does not.
+    fn admitted(&mut self) {}
+
     /// Whether collectors that have not begun should be left out of the response under way.
     fn expired(&self) -> bool;
 

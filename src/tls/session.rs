@@ -428,6 +428,10 @@ impl Transport for Session<'_> {
         self.below.begin_response(scrape);
     }
 
+    fn admitted(&mut self) {
+        self.below.admitted();
+    }
+
     fn expired(&self) -> bool {
         self.below.expired()
     }
