@@ -3,6 +3,8 @@
 #[cfg(feature = "web-config")]
 mod check;
 mod cli;
+mod collectors;
+mod engine;
 #[cfg(feature = "web-config")]
 mod hash_password;
 mod logger;
@@ -18,11 +20,14 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::string::{String, ToString};
 use std::sync::{Arc, OnceLock};
+use std::vec::Vec;
 use std::{env, format};
 
 use crate::process::PROCESS;
 use crate::{Error, Info, Registry, Server};
 use cli::{Command, Options, Usage};
+use engine::machine::Machine;
+use engine::node::{Engine, NODE};
 use reload::Reload;
 use routes::{Lifecycle, Paths};
 use signal::{Signal, Signals};
@@ -35,7 +40,7 @@ pub static BUILD_INFO: Info<4> = Info::new(
 );
 
 /// What the program serves, besides the metrics of its server.
-pub static METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&PROCESS]);
+pub static METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&NODE, &PROCESS]);
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -74,6 +79,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Serves until it is told to stop. What a flag asks for and cannot be is a [`Usage`]; whatever else goes wrong is
 /// logged.
 fn serve(options: &Options) -> Result<ExitCode, Usage> {
+    NODE.source().install(engine_of(options)?);
     // Before the server's threads exist, so that no signal finds the program half prepared.
     let taken = Signals::install().and_then(|signals| Ok((signals.stopper()?, signals)));
     let (stop, signals) = match taken {
@@ -117,6 +123,19 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     let finished = thread.join();
     log::info!("stopped");
     Ok(if finished.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The collectors that the options ask for.
+fn engine_of(options: &Options) -> Result<Engine, Usage> {
+    let machine = Machine::open(&options.paths).map_err(Usage)?;
+    let mut sources = Vec::new();
+    for entry in collectors::all() {
+        let default = entry.default && !options.disable_defaults;
+        if options.collectors.is_on(&entry.switch).unwrap_or(default) {
+            sources.push((entry, (entry.build)(&options.collectors).map_err(Usage)?));
+        }
+    }
+    Ok(Engine::new(machine, sources, collectors::all()))
 }
 
 /// The server has its routes before it exists, and one of them asks it to reload.

@@ -1,9 +1,11 @@
 //! The table of flags: to add one is to add a line here, and its effect where its command is read.
 
+use crate::exporter::collectors;
+
 /// A flag of the command line, without its dashes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Flag {
-    pub(super) long: &'static str,
+pub(crate) struct Flag {
+    pub(crate) long: &'static str,
     pub(super) short: Option<char>,
     pub(super) kind: Kind,
     pub(super) help: &'static [&'static str],
@@ -11,7 +13,7 @@ pub(super) struct Flag {
 
 /// What stands behind a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A value, described by a word.
     Value(&'static str),
     /// The same, and the flag may be given several times.
@@ -23,8 +25,13 @@ pub(super) enum Kind {
 }
 
 impl Flag {
-    const fn new(long: &'static str, kind: Kind, help: &'static [&'static str]) -> Self {
+    pub(crate) const fn new(long: &'static str, kind: Kind, help: &'static [&'static str]) -> Self {
         Self { long, short: None, kind, help }
+    }
+
+    /// Whether it is about one collector, or about which of them run.
+    pub(super) fn is_of_collector(&self) -> bool {
+        self.long.starts_with("collector.")
     }
 
     const fn short(mut self, letter: char) -> Self {
@@ -34,7 +41,13 @@ impl Flag {
 }
 
 /// Flags under their headings.
-pub(super) type Groups = &'static [(&'static str, &'static [&'static Flag])];
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Groups {
+    /// Those of the command itself.
+    pub(super) own: &'static [(&'static str, &'static [&'static Flag])],
+    /// Whether those of the collectors belong to them.
+    pub(super) collectors: bool,
+}
 
 /// Where the program listens unless told otherwise.
 pub(super) const DEFAULT_ADDRESS: &str = ":9100";
@@ -73,6 +86,25 @@ pub(super) static ENABLE_LIFECYCLE: Flag = Flag::new(
     Kind::Switch,
     &["Lets clients reload and end the program by POST to /-/reload and /-/quit."],
 );
+pub(super) static PROCFS: Flag =
+    Flag::new("path.procfs", Kind::Value("DIR"), &["Where procfs is mounted. Default \"/proc\"."]);
+pub(super) static SYSFS: Flag =
+    Flag::new("path.sysfs", Kind::Value("DIR"), &["Where sysfs is mounted. Default \"/sys\"."]);
+pub(super) static ROOTFS: Flag = Flag::new(
+    "path.rootfs",
+    Kind::Value("DIR"),
+    &["Where the root of the machine is, if the program runs in a container. Default \"/\"."],
+);
+pub(super) static UDEV_DATA: Flag = Flag::new(
+    "path.udev.data",
+    Kind::Value("DIR"),
+    &["Where udev keeps what it knows of devices. Default \"/run/udev/data\"."],
+);
+pub(super) static DISABLE_DEFAULTS: Flag = Flag::new(
+    "collector.disable-defaults",
+    Kind::Switch,
+    &["Only the collectors that are switched on by a flag run."],
+);
 pub(super) static LOG_LEVEL: Flag = Flag::new(
     "log.level",
     Kind::Value("LEVEL"),
@@ -95,23 +127,29 @@ pub(super) static USER: Flag = Flag::new(
 );
 
 /// The flags of the program without a command.
-pub(super) const SERVE: Groups = &[
+pub(super) const SERVE: Groups = Groups { own: PROGRAM, collectors: true };
+const PROGRAM: &[(&str, &[&Flag])] = &[
     ("Serving", &[&LISTEN, &CONFIG_FILE]),
     ("Behind a proxy", &[&EXTERNAL_URL, &ROUTE_PREFIX]),
     ("Lifecycle", &[&ENABLE_LIFECYCLE]),
     ("Logging", &[&LOG_LEVEL]),
     OTHER,
+    ("The machine", &[&PROCFS, &SYSFS, &ROOTFS, &UDEV_DATA]),
+    ("Collectors", &[&DISABLE_DEFAULTS]),
 ];
 /// The flags of `check web-config`.
 #[cfg(feature = "web-config")]
-pub(super) const CHECK: Groups = &[OTHER];
+pub(super) const CHECK: Groups = Groups { own: &[OTHER], collectors: false };
 /// The flags of `hash-password`.
 #[cfg(feature = "web-config")]
-pub(super) const HASH_PASSWORD: Groups = &[("Hashing", &[&COST, &USER]), OTHER];
+pub(super) const HASH_PASSWORD: Groups =
+    Groups { own: &[("Hashing", &[&COST, &USER]), OTHER], collectors: false };
 
 const OTHER: (&str, &[&Flag]) = ("Other", &[&HELP, &VERSION]);
 
 /// All flags of a table.
 pub(super) fn all(groups: Groups) -> impl Iterator<Item = &'static Flag> {
-    groups.iter().flat_map(|(_, flags)| flags.iter().copied())
+    let collectors = groups.collectors.then(collectors::all).into_iter().flatten();
+    let own = groups.own.iter().flat_map(|(_, flags)| flags.iter().copied());
+    own.chain(collectors.flat_map(|entry| [&entry.switch].into_iter().chain(entry.flags.iter().copied())))
 }

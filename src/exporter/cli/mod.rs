@@ -1,7 +1,7 @@
 //! The command line. Flags are named as in the node exporter and in Prometheus, so that unit files carry over.
 
 mod expand;
-mod flags;
+pub(super) mod flags;
 mod help;
 mod reader;
 #[cfg(feature = "web-config")]
@@ -15,11 +15,13 @@ use std::vec::Vec;
 
 use log::LevelFilter;
 
+use super::engine::choices::Choices;
+use super::engine::machine::Paths;
 use super::prefix::Prefix;
 use crate::nearest::nearest;
 use flags::{
-    CONFIG_FILE, DEFAULT_ADDRESS, ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN, LOG_LEVEL,
-    ROUTE_PREFIX, SERVE,
+    CONFIG_FILE, DEFAULT_ADDRESS, DISABLE_DEFAULTS, ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN,
+    LOG_LEVEL, PROCFS, ROOTFS, ROUTE_PREFIX, SERVE, SYSFS, UDEV_DATA,
 };
 pub(crate) use help::{Topic, help};
 use reader::{Given, Reader};
@@ -45,6 +47,10 @@ pub(crate) struct Options {
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) prefix: Prefix,
     pub(crate) lifecycle: bool,
+    pub(crate) paths: Paths,
+    /// Whether only those collectors run that are switched on.
+    pub(crate) disable_defaults: bool,
+    pub(crate) collectors: Choices,
     pub(crate) log_level: LevelFilter,
 }
 
@@ -88,14 +94,15 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
     let mut log_level = LevelFilter::Info;
     let (mut external, mut prefix) = (None, None);
     let mut config_file = None;
-    let mut lifecycle = false;
+    let (mut lifecycle, mut disable_defaults) = (false, false);
+    let (mut paths, mut collectors) = (Paths::default(), Choices::default());
     let mut reader = Reader::new(arguments, SERVE);
     while let Some(given) = reader.next()? {
         match given {
             Given::Value(flag, value) if *flag == LISTEN => listen.push(filled(flag, value)?),
             Given::Value(flag, value) if *flag == LOG_LEVEL => log_level = level(&filled(flag, value)?)?,
             // An empty value of these means none, as in the Go exporters.
-            Given::Value(_, value) if value.is_empty() => {}
+            Given::Value(flag, value) if value.is_empty() && !flag.is_of_collector() => {}
             Given::Value(flag, value) if *flag == EXTERNAL_URL => {
                 external = Some(with(flag, text(flag, value)?, Prefix::of_url)?);
             }
@@ -103,7 +110,14 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
                 prefix = Some(with(flag, text(flag, value)?, Prefix::of_path)?);
             }
             Given::Value(flag, value) if *flag == CONFIG_FILE => config_file = Some(file(flag, value)?),
+            Given::Value(flag, value) if *flag == PROCFS => paths.procfs = text(flag, value)?,
+            Given::Value(flag, value) if *flag == SYSFS => paths.sysfs = text(flag, value)?,
+            Given::Value(flag, value) if *flag == ROOTFS => paths.rootfs = text(flag, value)?,
+            Given::Value(flag, value) if *flag == UDEV_DATA => paths.udev_data = text(flag, value)?,
             Given::Switch(flag, on) if *flag == ENABLE_LIFECYCLE => lifecycle = on,
+            Given::Switch(flag, on) if *flag == DISABLE_DEFAULTS => disable_defaults = on,
+            Given::Value(flag, value) if flag.is_of_collector() => collectors.give(flag, text(flag, value)?),
+            Given::Switch(flag, on) if flag.is_of_collector() => collectors.switch(flag, on),
             Given::Question(flag) => return Ok(answer(flag, Topic::Program)),
             Given::Value(flag, _) | Given::Switch(flag, _) => {
                 return Err(Usage(format!("--{} has no meaning here", flag.long)));
@@ -120,7 +134,16 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
     }
     // The path of the external URL is only the default.
     let prefix = prefix.or(external).unwrap_or_default();
-    Ok(Command::Serve(Options { listen, config_file, prefix, lifecycle, log_level }))
+    Ok(Command::Serve(Options {
+        listen,
+        config_file,
+        prefix,
+        lifecycle,
+        paths,
+        disable_defaults,
+        collectors,
+        log_level,
+    }))
 }
 
 #[cfg(feature = "web-config")]
