@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
+use crate::guides::{blocks, page};
 use crate::process::{Scratch, target, tool};
 
 /// The worst that `systemd-analyze security` may say of a unit, in tenths.
@@ -38,10 +39,12 @@ fn assert_good(output: &Output) {
 }
 
 /// The program without what only a debugger reads, which would be most of a package.
-fn program() -> &'static Path {
+pub(crate) fn stripped() -> &'static Path {
     static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
     PROGRAM.get_or_init(|| {
-        let path = target().join("peers").join(format!("scrapeport-{}", std::process::id()));
+        let directory = target().join("peers");
+        fs::create_dir_all(&directory).expect("the target directory can be written");
+        let path = directory.join("scrapeport-stripped");
         let stripped = run("strip", |strip| {
             strip.arg("-o").arg(&path).arg(env!("CARGO_BIN_EXE_scrapeport"));
         });
@@ -53,7 +56,7 @@ fn program() -> &'static Path {
 /// Makes the Debian package in a directory.
 fn package(directory: &Path, arguments: &[&str]) -> Output {
     let mut build = Command::new(ours("packaging/deb/build"));
-    build.arg("--output").arg(directory).arg("--binary").arg(program()).args(arguments);
+    build.arg("--output").arg(directory).arg("--binary").arg(stripped()).args(arguments);
     build.env("SOURCE_DATE_EPOCH", "1700000000").output().expect("the script runs")
 }
 
@@ -95,7 +98,7 @@ fn with_units() -> Scratch {
             fs::copy(&path, own(&format!("usr/lib/systemd/system/{}", name_of(&path)))).expect("a target");
         }
     }
-    fs::copy(program(), own("usr/bin/scrapeport")).expect("the program");
+    fs::copy(stripped(), own("usr/bin/scrapeport")).expect("the program");
     fs::copy(tool("true"), own("bin/kill")).expect("any program");
     root
 }
@@ -150,6 +153,31 @@ fn the_service_runs_under_systemd_and_sees_the_machine() {
     let directory = Scratch::new("booted");
     let package = built(directory.path());
     fs::copy(ours("tests/peers/services/booted"), directory.path().join("booted")).expect("a script");
+    let output = in_copy(directory.path(), "boot", &format!("/mnt/{}", name_of(&package)));
+    let result = fs::read_to_string(directory.path().join("result")).unwrap_or_default();
+    assert!(output.status.success() && result.ends_with("good\n"), "{}\n{result}", said(&output));
+}
+
+/// The blocks of the guide for one kind of machine.
+fn guide(language: &str) -> String {
+    let blocks = blocks(&page("services"));
+    let text: String =
+        blocks.into_iter().filter(|block| block.language == language).map(|block| block.text).collect();
+    assert!(!text.is_empty(), "docs/services.md has no block for {language}");
+    text
+}
+
+/// What the guide tells root to do, under systemd, in its order.
+#[test]
+fn the_guide_leads_to_a_service_on_debian() {
+    let directory = Scratch::new("guide");
+    let package = built(directory.path());
+    directory.write("blocks", &guide("debian"));
+    fs::copy(ours("tests/peers/services/debian-guide"), directory.path().join("booted")).expect("a script");
+    let copied = run("cp", |cp| {
+        cp.arg("-r").arg(ours("packaging")).arg(directory.path());
+    });
+    assert_good(&copied);
     let output = in_copy(directory.path(), "boot", &format!("/mnt/{}", name_of(&package)));
     let result = fs::read_to_string(directory.path().join("result")).unwrap_or_default();
     assert!(output.status.success() && result.ends_with("good\n"), "{}\n{result}", said(&output));
@@ -248,13 +276,14 @@ fn recipe(directory: &Path, arguments: &[String]) -> String {
 fn openwrt_turns_options_into_flags() {
     let directory = Scratch::new("openwrt");
     let version = env!("CARGO_PKG_VERSION");
-    let about = recipe(directory.path(), &[format!("SCRAPEPORT_BINARY={}", program().display())]);
+    let about = recipe(directory.path(), &[format!("SCRAPEPORT_BINARY={}", stripped().display())]);
     assert!(about.starts_with(&format!("scrapeport|{version}|")), "{about}");
     assert!(about.ends_with("||scrapeport:scrapeport|\n"), "a ready program needs nothing: {about}");
 
     let common = directory.path().join("openwrt");
     fs::create_dir(&common).expect("the target directory can be written");
     fs::copy(ours("tests/peers/services/openwrt/rc.common"), common.join("rc.common")).expect("a script");
+    directory.write("blocks", &guide("openwrt"));
     let output = in_copy(directory.path(), "router", "/mnt/root");
     assert!(output.status.success() && said(&output).ends_with("good\n"), "{}", said(&output));
 }
@@ -264,10 +293,10 @@ fn openwrt_turns_options_into_flags() {
 fn openwrt_can_build_from_these_sources() {
     let directory = Scratch::new("openwrt");
     // Not from the project itself, whose target directory is large and changes while tests run.
-    let about = recipe(directory.path(), &[format!("COMPILED={}", program().display())]);
+    let about = recipe(directory.path(), &[format!("COMPILED={}", stripped().display())]);
     assert!(about.ends_with("|rust/host\n"), "{about}");
     let installed = directory.path().join("root/usr/bin/scrapeport");
-    assert!(fs::read(installed).is_ok_and(|bytes| bytes == fs::read(program()).expect("the program")));
+    assert!(fs::read(installed).is_ok_and(|bytes| bytes == fs::read(stripped()).expect("the program")));
 }
 
 #[test]
@@ -281,6 +310,7 @@ fn every_shell_can_read_the_scripts() {
         "tests/peers/services/in-copy",
         "tests/peers/services/boot",
         "tests/peers/services/booted",
+        "tests/peers/services/debian-guide",
         "tests/peers/services/package",
         "tests/peers/services/router",
         "tests/peers/services/openwrt/rc.common",
