@@ -354,7 +354,8 @@ fn the_manual_page_is_clean_and_knows_every_flag() {
     // Those of collectors are described together.
     let flags: Vec<_> = help
         .lines()
-        .filter_map(|line| line.trim_start().split("--").nth(1))
+        .filter_map(|line| line.strip_prefix("  -")?.split_once('-'))
+        .map(|(_, flag)| flag.trim_start_matches('-'))
         .map(|flag| flag.trim_start_matches("[no-]"))
         .map(|flag| flag.split(['=', ' ']).next().unwrap_or_default())
         .filter(|flag| !flag.is_empty() && !flag.starts_with("collector."))
