@@ -4,11 +4,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 use std::sync::OnceLock;
 
+use crate::client::{exchange, get};
 use crate::guides::{blocks, page};
-use crate::process::{Scratch, target, tool};
+use crate::process::{Running, Scratch, free_address, target, tool};
 
 /// The worst that `systemd-analyze security` may say of a unit, in tenths.
 const EXPOSURE: &str = "--threshold=25";
@@ -181,6 +182,34 @@ fn the_guide_leads_to_a_service_on_debian() {
     let output = in_copy(directory.path(), "boot", &format!("/mnt/{}", name_of(&package)));
     let result = fs::read_to_string(directory.path().join("result")).unwrap_or_default();
     assert!(output.status.success() && result.ends_with("good\n"), "{}\n{result}", said(&output));
+}
+
+/// Handed over as systemd does it: two addresses and a Unix socket, in one go.
+#[test]
+fn all_sockets_of_systemd_are_served() {
+    let directory = Scratch::new("sockets");
+    let addresses = [free_address(), free_address()];
+    let path = directory.path().join("socket");
+    let mut command = Command::new(tool("systemd-socket-activate"));
+    for address in addresses {
+        command.arg(format!("--listen={address}"));
+    }
+    command.arg(format!("--listen={}", path.display()));
+    command.arg(env!("CARGO_BIN_EXE_scrapeport")).arg("--web.systemd-socket");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut running = Running::start(&mut command);
+    // It starts the program when somebody knocks.
+    running.await_port(addresses[1]);
+    for address in addresses {
+        let answer = exchange(address, &get("/metrics", "Connection: close\r\n"));
+        assert!(answer.text().contains("scrapeport_build_info{"), "{address}: {answer}");
+    }
+    let fetched = run("curl", |curl| {
+        curl.args(["--silent", "--show-error", "--fail", "--unix-socket"]).arg(&path);
+        curl.arg("http://localhost/metrics");
+    });
+    assert_good(&fetched);
+    assert!(said(&fetched).contains("scrapeport_build_info{"));
 }
 
 #[test]
