@@ -6,6 +6,7 @@ mod cli;
 #[cfg(feature = "web-config")]
 mod hash_password;
 mod logger;
+mod page;
 mod prefix;
 mod reload;
 mod routes;
@@ -90,7 +91,7 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     let lifecycle = options
         .lifecycle
         .then(|| Lifecycle::new(Arc::clone(&reload), move || stop().map_err(|error| error.to_string())));
-    builder = builder.routes(Arc::new(Paths::new(options.prefix.clone(), lifecycle)));
+    builder = builder.routes(Arc::new(Paths::new(options.prefix.clone(), lifecycle).with_page(options.page)));
     for address in &options.listen {
         builder = builder.listen(address.as_str());
     }

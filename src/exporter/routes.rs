@@ -10,15 +10,19 @@ use std::string::{String, ToString};
 use std::sync::Arc;
 use std::vec::Vec;
 
+use super::page;
 use super::prefix::{Place, Prefix};
 use super::reload::Reload;
-use crate::http::answer::decoded;
-use crate::http::route::{Document, Route, Routes, TEXT, error_body};
+use crate::http::answer::{decoded, query};
+use crate::http::route::{Asked, Document, Route, Routes, TEXT, error_body};
 
 /// The paths of the program.
 pub(super) struct Paths {
     prefix: Prefix,
+    with_slash: String,
     lifecycle: Option<Lifecycle>,
+    /// Whether browsers get the device page.
+    page: bool,
     bodies: Bodies,
 }
 
@@ -44,6 +48,8 @@ struct Bodies {
     /// Below no prefix.
     outside: Vec<u8>,
     redirect: Vec<u8>,
+    /// To the device page, whose links are relative.
+    slash: Vec<u8>,
     disabled: Vec<u8>,
     only_post: Vec<u8>,
     only_get: Vec<u8>,
@@ -84,6 +90,7 @@ impl Paths {
     /// Without a lifecycle `/-/reload` and `/-/quit` are forbidden.
     pub(super) fn new(prefix: Prefix, lifecycle: Option<Lifecycle>) -> Self {
         let path = prefix.path();
+        let with_slash = below(path, "");
         let bodies = Bodies {
             outside: error_body(
                 404,
@@ -91,6 +98,11 @@ impl Paths {
                 &format!("everything is below {path}, metrics at {}", below(path, "metrics")),
             ),
             redirect: error_body(302, &format!("everything is below {path}"), &format!("go to {path}")),
+            slash: error_body(
+                302,
+                &format!("the page of this device is at {with_slash}"),
+                &format!("go to {with_slash}"),
+            ),
             disabled: error_body(
                 403,
                 "Lifecycle API is not enabled.",
@@ -99,7 +111,27 @@ impl Paths {
             only_post: error_body(405, "Only POST or PUT requests allowed", "use POST or PUT"),
             only_get: error_body(405, "Only GET or HEAD requests allowed", "use GET or HEAD"),
         };
-        Self { prefix, lifecycle, bodies }
+        Self { prefix, with_slash, lifecycle, page: false, bodies }
+    }
+
+    /// Whether browsers get the device page at the top.
+    pub(super) fn with_page(mut self, wanted: bool) -> Self {
+        self.page = wanted;
+        self
+    }
+
+    /// What is served at the prefix itself.
+    fn top(&self, asked: &Asked<'_>, slash: bool) -> Route<'_> {
+        // Whoever asks for some of the metrics, wants metrics.
+        let shows = self.page && asked.prefers_html && query(asked.target).is_empty();
+        if !shows || !matches!(asked.method, b"GET" | b"HEAD") {
+            return Route::Metrics;
+        }
+        Route::Document(if slash {
+            page::document()
+        } else {
+            Document::error(302, &self.bodies.slash[..]).at(&self.with_slash).with_fields(page::VARIES)
+        })
     }
 
     fn page(&self, method: &[u8], page: Page) -> Route<'_> {
@@ -127,10 +159,12 @@ impl Paths {
 }
 
 impl Routes for Paths {
-    fn route(&self, method: &[u8], target: &[u8]) -> Route<'_> {
+    fn route(&self, asked: &Asked<'_>) -> Route<'_> {
+        let Asked { method, target, .. } = *asked;
         match self.prefix.locate(target) {
             // It asks about the server, not about a path (RFC 9110 §9.3.7).
             _ if target == b"*" && method == b"OPTIONS" => Route::Metrics,
+            Place::Top { slash } => self.top(asked, slash),
             Place::Below(rest) => self.page(method, Page::at(rest)),
             Place::Root if matches!(method, b"GET" | b"HEAD") => {
                 Route::Document(Document::error(302, &self.bodies.redirect[..]).at(self.prefix.path()))
@@ -204,8 +238,12 @@ mod tests {
         Paths::new(Prefix::of_path(prefix).unwrap(), None)
     }
 
+    fn asked<'a>(method: &'a str, target: &'a str) -> Asked<'a> {
+        Asked { method: method.as_bytes(), target: target.as_bytes(), prefers_html: false }
+    }
+
     fn document<'a>(paths: &'a Paths, method: &str, target: &str) -> Document<'a> {
-        paths.route(method.as_bytes(), target.as_bytes()).document().unwrap()
+        paths.route(&asked(method, target)).document().unwrap()
     }
 
     fn body(document: &Document<'_>) -> String {
@@ -213,7 +251,7 @@ mod tests {
     }
 
     fn is_metrics(paths: &Paths, method: &str, target: &str) -> bool {
-        paths.route(method.as_bytes(), target.as_bytes()) == Route::Metrics
+        paths.route(&asked(method, target)) == Route::Metrics
     }
 
     #[test]
@@ -238,6 +276,46 @@ mod tests {
         assert_eq!(document(&paths, "GET", "/a/b/favicon.ico"), Document::new(200, "", &b""[..]));
         assert!(is_metrics(&paths, "POST", "/a/b/favicon.ico"));
         assert!(is_metrics(&paths, "OPTIONS", "*"));
+    }
+
+    #[test]
+    fn a_browser_gets_the_page_at_the_top_and_nowhere_else() {
+        for prefix in ["/", "/a/b"] {
+            let paths = paths(prefix).with_page(true);
+            let top = below(prefix, "");
+            for method in ["GET", "HEAD"] {
+                let html = Asked { prefers_html: true, ..asked(method, &top) };
+                assert_eq!(paths.route(&html).document(), Some(page::document()), "{method} {top}");
+                assert!(is_metrics(&paths, method, &top), "{method} {top}");
+            }
+            for (method, target) in [
+                ("POST", top.clone()),
+                ("OPTIONS", top.clone()),
+                ("GET", below(prefix, "metrics")),
+                ("GET", below(prefix, "index.html")),
+                ("GET", format!("{top}?name[]=up")),
+                ("GET", format!("{top}/")),
+                ("GET", format!("{top}./")),
+            ] {
+                let html = Asked { prefers_html: true, ..asked(method, &target) };
+                assert_eq!(paths.route(&html), Route::Metrics, "{method} {target}");
+            }
+            let off = self::paths(prefix);
+            assert_eq!(off.route(&Asked { prefers_html: true, ..asked("GET", &top) }), Route::Metrics);
+        }
+    }
+
+    #[test]
+    fn a_browser_is_led_to_the_slash_behind_the_prefix() {
+        let paths = paths("/a%20b").with_page(true);
+        let html = |method| Asked { prefers_html: true, ..asked(method, "/a%20b") };
+        for method in ["GET", "HEAD"] {
+            let document = paths.route(&html(method)).document().unwrap();
+            assert_eq!((document.status, document.location), (302, Some("/a%20b/")));
+            assert_eq!(document.fields, b"Vary: Accept\r\n");
+        }
+        assert_eq!(paths.route(&html("DELETE")), Route::Metrics);
+        assert!(is_metrics(&paths, "GET", "/a%20b"));
     }
 
     #[test]

@@ -73,6 +73,11 @@ pub(super) static ENABLE_LIFECYCLE: Flag = Flag::new(
     Kind::Switch,
     &["Lets clients reload and end the program by POST to /-/reload and /-/quit."],
 );
+pub(super) static PAGE: Flag = Flag::new(
+    "web.page",
+    Kind::Switch,
+    &["Shows browsers a page about this device at \"/\"; everyone else gets metrics. Default on."],
+);
 pub(super) static LOG_LEVEL: Flag = Flag::new(
     "log.level",
     Kind::Value("LEVEL"),
@@ -96,7 +101,7 @@ pub(super) static USER: Flag = Flag::new(
 
 /// The flags of the program without a command.
 pub(super) const SERVE: Groups = &[
-    ("Serving", &[&LISTEN, &CONFIG_FILE]),
+    ("Serving", &[&LISTEN, &CONFIG_FILE, &PAGE]),
     ("Behind a proxy", &[&EXTERNAL_URL, &ROUTE_PREFIX]),
     ("Lifecycle", &[&ENABLE_LIFECYCLE]),
     ("Logging", &[&LOG_LEVEL]),

@@ -18,7 +18,7 @@ use log::LevelFilter;
 use super::prefix::Prefix;
 use crate::nearest::nearest;
 use flags::{
-    CONFIG_FILE, DEFAULT_ADDRESS, ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN, LOG_LEVEL,
+    CONFIG_FILE, DEFAULT_ADDRESS, ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN, LOG_LEVEL, PAGE,
     ROUTE_PREFIX, SERVE,
 };
 pub(crate) use help::{Topic, help};
@@ -45,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) prefix: Prefix,
     pub(crate) lifecycle: bool,
+    /// Whether browsers get the device page.
+    pub(crate) page: bool,
     pub(crate) log_level: LevelFilter,
 }
 
@@ -88,7 +90,7 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
     let mut log_level = LevelFilter::Info;
     let (mut external, mut prefix) = (None, None);
     let mut config_file = None;
-    let mut lifecycle = false;
+    let (mut lifecycle, mut page) = (false, true);
     let mut reader = Reader::new(arguments, SERVE);
     while let Some(given) = reader.next()? {
         match given {
@@ -104,6 +106,7 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
             }
             Given::Value(flag, value) if *flag == CONFIG_FILE => config_file = Some(file(flag, value)?),
             Given::Switch(flag, on) if *flag == ENABLE_LIFECYCLE => lifecycle = on,
+            Given::Switch(flag, on) if *flag == PAGE => page = on,
             Given::Question(flag) => return Ok(answer(flag, Topic::Program)),
             Given::Value(flag, _) | Given::Switch(flag, _) => {
                 return Err(Usage(format!("--{} has no meaning here", flag.long)));
@@ -120,7 +123,7 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
     }
     // The path of the external URL is only the default.
     let prefix = prefix.or(external).unwrap_or_default();
-    Ok(Command::Serve(Options { listen, config_file, prefix, lifecycle, log_level }))
+    Ok(Command::Serve(Options { listen, config_file, prefix, lifecycle, page, log_level }))
 }
 
 #[cfg(feature = "web-config")]

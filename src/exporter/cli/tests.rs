@@ -23,6 +23,7 @@ fn default_options() -> Options {
         config_file: None,
         prefix: Prefix::default(),
         lifecycle: false,
+        page: true,
         log_level: LevelFilter::Info,
     }
 }
@@ -74,6 +75,9 @@ fn switches_have_a_negative() {
         [("", false), ("--web.enable-lifecycle", true), ("--no-web.enable-lifecycle", false)]
     {
         assert_eq!(options(line).lifecycle, expected, "{line}");
+    }
+    for (line, expected) in [("", true), ("--web.page", true), ("--no-web.page", false)] {
+        assert_eq!(options(line).page, expected, "{line}");
     }
 }
 
