@@ -1,1 +1,472 @@
-let a;
+"use strict";
+// Asks for the metrics again and again and shows them. What a metric says becomes text of the page, never markup.
+
+const KEPT = 600; // seconds of points
+const MOST_POINTS = 320;
+const MOST_SERIES = 20000;
+const MOST_ROWS = 500;
+const PATIENCE = 10000; // milliseconds for an answer
+
+const $ = (id) => document.getElementById(id);
+const set = (element, text) => element.textContent !== text && (element.textContent = text);
+
+function build(tag, ...parts) {
+	const [name, kind = ""] = tag.split(".");
+	const element = document.createElement(name);
+	element.className = kind;
+	element.append(...parts);
+	return element;
+}
+
+// As many children as items; those that are there are kept.
+function fill(parent, items, create, update) {
+	while (parent.children.length > items.length) parent.lastChild.remove();
+	items.forEach((item, at) => update(parent.children[at] || parent.appendChild(create()), item));
+}
+
+// The text format
+
+const LINE = /^([a-zA-Z_:][\w:]*)(\{.*\})?[ \t]+(\S+)/;
+const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g;
+const series = new Map(); // by name and labels as they are written
+let names = new Map(); // the series of each name
+let dropped = 0;
+
+const unescaped = (text) => text.replace(/\\(.)/g, (_, letter) => (letter === "n" ? "\n" : letter));
+
+function read(text, at) {
+	let family = {};
+	names = new Map();
+	dropped = 0;
+	for (const line of text.split("\n")) {
+		const [, word, about, rest] = /^# (HELP|TYPE) (\S+) ?(.*)/.exec(line) || [];
+		if (word) {
+			if (about !== family.name) family = { name: about };
+			family[word] = unescaped(rest);
+		}
+		const [, name, written = "", number] = LINE.exec(line) || [];
+		if (!name) continue;
+		const key = name + written;
+		if (!series.has(key)) {
+			if (series.size >= MOST_SERIES && ++dropped) continue;
+			const labels = [...written.matchAll(LABEL)].map((pair) => [pair[1], unescaped(pair[2])]);
+			series.set(key, { name, written, labels: Object.fromEntries(labels) });
+		}
+		const one = series.get(key);
+		const exact = name === family.name;
+		const own = exact || (name.startsWith(family.name) && /histogram|summary/.test(family.TYPE));
+		const value = Number(number.replace("Inf", "Infinity"));
+		const grows = own && (!exact || family.TYPE === "counter") && value >= one.value && at > one.at;
+		one.rate = grows ? (value - one.value) / (at - one.at) : undefined;
+		Object.assign(one, { at, number, value, type: own && family.TYPE || "untyped", help: own && family.HELP || "" });
+		if (!names.has(name)) names.set(name, []);
+		names.get(name).push(one);
+	}
+	for (const [key, one] of series) if (one.at !== at) series.delete(key);
+}
+
+const node = (name) => names.get("node_" + name) || [];
+const first = (name) => node(name)[0]?.value;
+const info = (name) => node(name)[0]?.labels || {};
+const beside = (name, one) => series.get("node_" + name + one.written);
+
+// Numbers for people
+
+function scaled(value, base, units) {
+	let at = 0;
+	for (; Math.abs(value) >= base && at < units.length - 1; at++) value /= base;
+	return `${value.toFixed(at && value < 9.95 ? 1 : 0)} ${units[at]}`;
+}
+const bytes = (value) => scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]);
+const speed = (value) => scaled(value, 1000, ["B/s", "kB/s", "MB/s", "GB/s"]);
+const percent = (value) => `${value.toFixed(value && value < 9.95 ? 1 : 0)} %`;
+const celsius = (value) => `${value.toFixed(value % 1 ? 1 : 0)} \u00b0C`;
+const clock = (date) => date.toLocaleTimeString("en-GB");
+
+function duration(seconds) {
+	const [days, hours, minutes] = [seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60].map(Math.floor);
+	return days ? `${days} d ${hours} h` : hours ? `${hours} h ${minutes} min` : `${minutes} min`;
+}
+
+function plain(value, digits = 6) {
+	if (Number.isInteger(value)) return value.toLocaleString("en").replace(/,/g, "\u2009");
+	return String(Number(value.toPrecision(digits))).replace("inity", "");
+}
+
+function shown({ name, value }) {
+	if (/_bytes(_total)?$/.test(name) && value < Infinity) return bytes(value);
+	if (/time_seconds$/.test(name) && value > 1e9 && value < 1e11) return new Date(value * 1000).toLocaleString("sv");
+	return plain(value);
+}
+
+// What the panels show: values of now by name, pairs if there are two directions
+
+const MODES = { user: 0, nice: 0, system: 1, iowait: 2, idle: 4 };
+
+function cpu() {
+	const parts = [0, 0, 0, 0, 0];
+	for (const { labels: { mode }, rate = 0 } of node("cpu_seconds_total")) if (!/guest/.test(mode)) parts[MODES[mode] ?? 3] += rate;
+	const whole = parts.reduce((a, b) => a + b);
+	return whole ? ["User", "System", "I/O wait", "Other"].map((name, at) => [name, 100 * parts[at] / whole]) : [];
+}
+
+const field = (name) => first(`memory_${name}_bytes`) || 0;
+const available = () => first("memory_MemAvailable_bytes") ?? field("MemFree") + field("Buffers") + field("Cached");
+
+function memory() {
+	const [total, free] = [field("MemTotal"), field("MemFree")];
+	const cache = Math.max(available() - free, 0);
+	return total ? [["Used", total - free - cache], ["Cache", cache], ["Free", free]] : [];
+}
+
+const pairs = (one, other, left) => () => node(one)
+	.filter(({ labels, rate }) => rate >= 0 && !left.test(labels.device))
+	.map((here) => [here.labels.device, [here.rate, beside(other, here)?.rate || 0]]);
+const network = pairs("network_receive_bytes_total", "network_transmit_bytes_total", /^lo$/);
+// Partitions are counted with their disk.
+const disk = pairs("disk_read_bytes_total", "disk_written_bytes_total", /^(loop|z?ram|fd)\d|^(h|s|v|xv)d[a-z]+\d|^(mmcblk\d+|nvme\d+n\d+)(p|boot|rpmb)/);
+
+function temperatures() {
+	const sensors = node("hwmon_temp_celsius");
+	const of = (name, key, chip, sensor) => node(name).find(({ labels }) => labels.chip === chip && (!sensor || labels.sensor === sensor))?.labels[key];
+	const found = sensors.map(({ labels: { chip, sensor }, value }) => {
+		const alone = sensors.filter(({ labels }) => labels.chip === chip).length < 2;
+		const what = of("hwmon_sensor_label", "label", chip, sensor) ?? (alone ? "" : sensor);
+		return [`${of("hwmon_chip_names", "chip_name", chip) || chip} ${what}`, value];
+	});
+	for (const { labels: { zone, type }, value } of node("thermal_zone_temp")) {
+		// The kernel shows most zones as chips, too.
+		if (!sensors.some(({ labels }) => labels.chip === "thermal_thermal_zone" + zone)) found.push([`${type} ${zone}`, value]);
+	}
+	return found.filter(([, value]) => Number.isFinite(value));
+}
+
+const pressure = () => [["CPU", "cpu"], ["Memory", "memory"], ["I/O", "io"]]
+	.map(([name, kind]) => [name, node(`pressure_${kind}_waiting_seconds_total`)[0]?.rate * 100])
+	.filter(([, value]) => value >= 0);
+
+const PANELS = [
+	{ title: "CPU", kind: "stack", read: cpu, unit: percent, top: () => 100, now: (values) => percent(values.reduce((a, b) => a + b)) },
+	{ title: "Memory", kind: "stack", read: memory, unit: bytes, top: () => field("MemTotal"), drawn: 2, now: ([used, cache, free]) => percent(100 * used / (used + cache + free)) },
+	{ title: "Temperature", kind: "line", read: temperatures, unit: celsius, now: (values) => celsius(Math.max(...values)) },
+	{ title: "Network", note: "in above, out below", kind: "pair", ways: ["in", "out"], read: network, unit: speed, least: 1e4, most: 4 },
+	{ title: "Disk", note: "read above, write below", kind: "pair", ways: ["read", "write"], read: disk, unit: speed, least: 1e5, most: 4 },
+	{ title: "Pressure", note: "time spent waiting", kind: "line", read: pressure, unit: percent, least: 5 },
+];
+const points = []; // { at, date, values: a map for each panel }
+
+// Plots
+
+let cursor; // the time that is read out
+
+// The seconds that are shown: what there is, a minute at least.
+const span = () => Math.min(Math.max(points.at(-1).at - points[0].at, 60), KEPT);
+const x = (at) => 1000 * (1 - (points.at(-1).at - at) / span());
+const path = () => document.createElementNS("http://www.w3.org/2000/svg", "path");
+
+function nice(value) {
+	const power = 10 ** Math.floor(Math.log10(value));
+	return power * [1, 2, 4, 6, 8, 10].find((step) => step * power > value * 0.999);
+}
+
+// The place of the point that is read out.
+function nearest() {
+	if (cursor === undefined) return points.length - 1;
+	const far = points.map(({ at }) => Math.abs(at - cursor));
+	return far.indexOf(Math.min(...far));
+}
+
+function seek(at) {
+	cursor = at;
+	for (const plot of plots) plot.tell();
+}
+
+class Plot {
+	constructor(panel, at) {
+		Object.assign(this, panel, { at, slots: [], most: panel.most || 6 });
+		this.card = $("plot").content.firstElementChild.cloneNode(true);
+		[this.caption, this.head, this.plot, this.begin, this.legend] = this.card.querySelectorAll("h2, .now, .plot, .x span:first-child, .legend");
+		[this.svg, this.mark, ...this.ticks] = this.plot.children;
+		this.caption.append(panel.title, build("small", panel.note || ""));
+		this.card.classList.add(panel.kind);
+		this.card.setAttribute("aria-label", panel.title);
+		this.plot.setAttribute("aria-label", panel.title + " at a time");
+		for (const kind of ["pointermove", "pointerdown"]) this.plot.addEventListener(kind, (event) => {
+			const { left, width } = this.plot.getBoundingClientRect();
+			seek(points.at(-1).at - span() * (1 - (event.clientX - left) / width));
+		});
+		this.plot.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && seek());
+		this.plot.addEventListener("blur", () => seek());
+		this.plot.addEventListener("keydown", (event) => this.press(event));
+		$("panels").append(this.card);
+	}
+
+	press(event) {
+		const last = points.length - 1;
+		const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -last, End: last }[event.key];
+		if (event.key === "Escape") seek();
+		if (step === undefined) return;
+		event.preventDefault();
+		const point = points[Math.min(Math.max(nearest() + step, 0), last)];
+		seek(point.at);
+		this.plot.setAttribute("aria-valuenow", Math.round(point.at - points[last].at));
+		this.plot.setAttribute("aria-valuetext", `${clock(point.date)}: ${this.names.map((name) => name + " " + this.said(point, name)).join(", ")}`);
+	}
+
+	// Decides which names are drawn, the greatest of many. One that stays keeps its colour.
+	choose() {
+		const sums = new Map();
+		for (const { values } of points) for (const [name, value] of values[this.at]) sums.set(name, [value].flat().reduce((a, b) => a + b, sums.get(name) || 0));
+		const best = [...sums.keys()];
+		if (best.length > this.most) best.sort((a, b) => sums.get(b) - sums.get(a)).splice(this.most);
+		this.slots = this.slots.map((name) => best.includes(name) ? name : undefined);
+		for (const name of best) if (!this.slots.includes(name)) this.slots[(this.slots.indexOf(undefined) + 1 || this.slots.length + 1) - 1] = name;
+		this.names = this.slots.filter((name) => name);
+		this.others = sums.size - best.length;
+	}
+
+	said(point, name) {
+		const value = point.values[this.at].get(name);
+		if (value === undefined) return "\u2013";
+		return this.ways ? this.ways.map((way, at) => `${way} ${this.unit(value[at])}`).join("\u2002") : this.unit(value);
+	}
+
+	// The ends of the axis.
+	scale() {
+		if (this.top) return [0, this.top()];
+		const values = points.flatMap(({ values }) => this.names.map((name) => values[this.at].get(name))).filter((value) => value !== undefined);
+		const most = (way) => Math.max(...values.map((value) => [value].flat()[way] || 0), this.least);
+		if (!this.least) return [10 * Math.floor((Math.min(...values) - 5) / 10), 10 * Math.ceil((Math.max(...values) + 5) / 10)];
+		const [up, down] = [nice(most(0)), nice(most(1))];
+		return this.ways ? [-Math.max(down, up / 4), Math.max(up, down / 4)] : [0, up];
+	}
+
+	draw() {
+		this.choose();
+		this.card.hidden = !this.names.length;
+		if (this.card.hidden) return;
+		const [low, high] = this.scale();
+		const y = (value) => 100 * (high - value) / (high - low);
+		const marks = [high, this.ways ? 0 : (low + high) / 2, low];
+		this.ticks.forEach((tick, at) => {
+			tick.style.top = `${y(marks[at])}%`;
+			set(tick.firstChild, this.unit(Math.abs(marks[at])));
+		});
+		set(this.begin, span() < 100 ? `${Math.round(span())} s ago` : `${Math.round(span() / 60)} min ago`);
+		const paths = this.names.slice(0, this.drawn).flatMap((name, place) => {
+			let [area, edge] = ["", ""];
+			for (const way of this.ways || [0]) for (const run of this.runs(name)) {
+				const line = run.map(({ at, values: { [this.at]: map } }) => {
+					const base = this.kind === "stack" ? this.names.slice(0, place).reduce((sum, lower) => sum + map.get(lower), 0) : 0;
+					const value = this.ways ? way === this.ways[0] ? map.get(name)[0] : -map.get(name)[1] : map.get(name);
+					return [base + value, base].map((value) => `${x(at).toFixed(1)} ${y(value).toFixed(1)}`);
+				});
+				const up = "M" + line.map(([up]) => up).join("L");
+				edge += up;
+				area += `${up}L${line.reverse().map(([, base]) => base).join("L")}Z`;
+			}
+			return [["area", name, area], ["edge", name, edge]];
+		});
+		fill(this.svg, paths, path, (path, [kind, name, line]) => {
+			path.setAttribute("class", `${kind} s${this.slots.indexOf(name)}`);
+			path.setAttribute("d", line);
+		});
+		this.tell();
+	}
+
+	// Stretches of points without a gap.
+	runs(name) {
+		const found = [];
+		let before = -Infinity;
+		for (const point of points) if (point.values[this.at].has(name)) {
+			if (point.at - before > 16) found.push([]);
+			found.at(-1).push(point);
+			before = point.at;
+		}
+		return found;
+	}
+
+	// Writes the values of the cursor's time, or of now.
+	tell() {
+		if (this.card.hidden) return;
+		const point = points[nearest()];
+		this.mark.hidden = cursor === undefined;
+		this.mark.style.left = `${x(point.at) / 10}%`;
+		this.mark.classList.toggle("late", x(point.at) > 500);
+		set(this.mark.firstChild, clock(point.date));
+		const values = [...point.values[this.at].values()];
+		set(this.head, this.now && values.length ? this.now(values) : "");
+		const items = this.names.map((name, at) => [name, this.said(point, name), at < (this.drawn ?? 9) ? `s${this.slots.indexOf(name)}` : ""]);
+		if (this.others > 0) items.push([`and ${this.others} more`, "", ""]);
+		fill(this.legend, items, () => build("li", build("i"), build("b"), build("span")), ({ children: [swatch, name, value] }, item) => {
+			swatch.className = item[2];
+			set(name, item[0]);
+			set(value, item[1]);
+		});
+	}
+}
+
+const plots = PANELS.map((panel, at) => new Plot(panel, at));
+
+// File systems
+
+function fileSystems() {
+	const found = new Map();
+	for (const one of node("filesystem_size_bytes")) {
+		const { device, mountpoint, fstype } = one.labels;
+		const [free = 0, avail = 0, readonly] = ["free_bytes", "avail_bytes", "readonly"].map((name) => beside("filesystem_" + name, one)?.value);
+		const used = one.value - free;
+		const part = 100 * used / (used + avail || 1);
+		const brief = /^(tmpfs|ramfs|devtmpfs|efivarfs)$/.test(fstype);
+		// One device may be mounted at several places: the shortest path stands for it.
+		const key = brief ? mountpoint : `${device} ${one.value}`;
+		if (!one.value || found.get(key)?.mountpoint.length <= mountpoint.length) continue;
+		const text = `${bytes(used)} of ${bytes(one.value)}, ${percent(part)}${readonly ? ", read-only" : ""} \u00b7 ${fstype}`;
+		found.set(key, { mountpoint, part, avail, readonly, text, folded: brief && part < 70 });
+	}
+	return [...found.values()];
+}
+
+function showFiles(files) {
+	$("files").hidden = !files.length;
+	$("files").querySelectorAll("ul").forEach((list, folded) => {
+		const mine = files.filter((file) => Number(file.folded) === folded);
+		if (folded) set(list.previousElementSibling, `${mine.length} in memory`);
+		list.parentNode.hidden = !mine.length;
+		fill(list, mine, () => build("li", build("p", build("b"), build("small")), build("div", build("i"))), (item, file) => {
+			set(item.querySelector("b"), file.mountpoint);
+			set(item.querySelector("small"), file.text);
+			item.querySelector("i").style.width = `${file.part}%`;
+			item.className = file.part > 90 && !file.readonly ? "full" : "";
+		});
+	});
+}
+
+// What needs attention
+
+const writable = new Set();
+
+function warnings(files) {
+	const found = [];
+	const alarms = [...names.keys()].filter((name) => /^node_(raspberrypi_.*(under_?volt|throttl|capped)|hwmon_in_lcrit_alarm)/.test(name));
+	if (alarms.some((name) => names.get(name).some(({ value }) => value === 1))) found.push("The supply voltage is or was too low, or the processor is slowed down: check power supply and cooling");
+	for (const { mountpoint, part, avail, readonly } of files) {
+		if (!readonly) writable.add(mountpoint);
+		else if (writable.has(mountpoint)) found.push(`${mountpoint} has become read-only`);
+		if (!readonly && part > 90) found.push(`${mountpoint} is ${percent(part)} full, ${bytes(avail)} left`);
+	}
+	if (available() < field("MemTotal") / 10) found.push(`Only ${bytes(available())} of memory are available`);
+	const killed = first("vmstat_oom_kill");
+	if (killed) found.push(`The kernel has ended ${killed} process${killed > 1 ? "es" : ""} for want of memory since the start`);
+	if (first("timex_sync_status") === 0) found.push("The clock is not synchronised");
+	const failed = node("scrape_collector_success").filter(({ value }) => !value).map(({ labels }) => labels.collector);
+	if (failed.length) found.push("No data from: " + failed.join(", "));
+	fill($("warnings"), found, () => build("li"), (item, text) => {
+		item.className = /^No data/.test(text) ? "note" : "";
+		set(item, text);
+	});
+}
+
+// Header and table
+
+function facts() {
+	const [uname, os, tree, dmi, openwrt] = ["uname_info", "os_info", "devicetree_info", "dmi_info", "openwrt_info"].map(info);
+	document.title = uname.nodename || location.hostname;
+	set($("host"), document.title);
+	set($("board"), tree.model || openwrt.model || [dmi.system_vendor, dmi.product_name].join(" ").trim());
+	const loads = ["load1", "load5", "load15"].map(first);
+	const up = first("time_seconds") - first("boot_time_seconds");
+	const found = [
+		["Uptime", up >= 0 && duration(up)],
+		["Load, 1, 5, 15 min", loads[2] >= 0 && loads.map((load) => load.toFixed(2)).join("\u2002")],
+		["Processors", new Set(node("cpu_seconds_total").map(({ labels }) => labels.cpu)).size],
+		["System", os.pretty_name || openwrt.release],
+		["Kernel", uname.release && `${uname.sysname} ${uname.release} ${uname.machine}`],
+	].filter(([, text]) => text);
+	fill($("facts"), found, () => build("div", build("dt"), build("dd")), ({ children }, texts) => texts.forEach((text, at) => set(children[at], String(text))));
+}
+
+function table() {
+	const words = $("filter").value.toLowerCase().split(/\s+/);
+	const found = [...series.values()].filter(({ name, written, help }) => words.every((word) => `${name}${written} ${help}`.toLowerCase().includes(word)));
+	const rows = found.slice(0, MOST_ROWS);
+	const rest = found.length - rows.length + dropped;
+	set($("count"), `${plain(rows.length)} shown${rest ? `, ${plain(rest)} more` : ""}`);
+	const create = () => {
+		const head = build("th", build("b"), build("span"));
+		head.scope = "row";
+		return build("tr", head, build("td"), build("td"), build("td"));
+	};
+	fill($("rows"), rows, create, ({ children: [head, value, rate, type] }, one) => {
+		set(head.firstChild, one.name);
+		set(head.lastChild, one.written);
+		head.title = one.help;
+		set(value, shown(one));
+		value.title = one.number;
+		set(rate, one.rate === undefined ? "" : plain(one.rate, 4));
+		set(type, one.type);
+	});
+}
+
+// Asking
+
+// Also right if the path of the page ends without a slash.
+const base = location.pathname.replace(/\/?$/, "/");
+for (const link of document.links) link.href = base + link.getAttribute("href");
+
+let timer, answered, busy, failures = 0;
+const every = () => Number($("every").value);
+
+function state(kind, text) {
+	document.body.className = kind;
+	set($("state"), text);
+}
+
+function show(text, at) {
+	read(text, at);
+	answered = new Date();
+	points.push({ at, date: answered, values: PANELS.map(({ read }) => new Map(read())) });
+	while (points.length > MOST_POINTS || points[0].at < at - KEPT) points.shift();
+	const files = fileSystems();
+	facts();
+	warnings(files);
+	for (const plot of plots) plot.draw();
+	showFiles(files);
+	$("table").hidden = false;
+	table();
+}
+
+async function poll() {
+	clearTimeout(timer);
+	if (busy) return;
+	busy = true;
+	try {
+		const answer = await fetch(base + "metrics", { headers: { Accept: "text/plain;version=0.0.4" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+		const at = performance.now() / 1000;
+		if (!answer.ok) throw Error(`status ${answer.status}`);
+		show(await answer.text(), at);
+		failures = 0;
+		state("live", "Live");
+	} catch (error) {
+		failures++;
+		state("lost", `No answer ${answered ? "since " + clock(answered) : "yet"} (${error.message}); retrying`);
+	}
+	busy = false;
+	schedule();
+}
+
+// Rates need two answers, so the second comes soon. Who does not answer is asked less and less often.
+function schedule() {
+	clearTimeout(timer);
+	if (document.hidden) return;
+	if (!every()) return state("", "Paused");
+	const wait = failures ? Math.min(every() * 2 ** failures, 60) : points.length < 2 ? 1 : every();
+	timer = setTimeout(poll, wait * 1000);
+}
+
+$("control").hidden = false;
+$("filter").addEventListener("input", table);
+$("every").addEventListener("change", () => every() ? poll() : schedule());
+document.addEventListener("visibilitychange", () => document.hidden ? clearTimeout(timer) : every() && poll());
+document.addEventListener("pointerdown", (event) => event.target.closest(".plot") || points.length && seek());
+poll();
