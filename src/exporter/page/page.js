@@ -3,12 +3,16 @@
 
 const KEPT = 600; // seconds of points
 const MOST_POINTS = 320;
-const MOST_SERIES = 20000;
+const MOST_SERIES = 2e4;
 const MOST_ROWS = 500;
-const PATIENCE = 10000; // milliseconds for an answer
+const PATIENCE = 1e4; // milliseconds for an answer
 
 const $ = (id) => document.getElementById(id);
 const set = (element, text) => element.textContent !== text && (element.textContent = text);
+
+function on(element, events, what) {
+	for (const event of events.split(" ")) element.addEventListener(event, what);
+}
 
 function build(tag, ...parts) {
 	const [name, kind = ""] = tag.split(".");
@@ -18,6 +22,9 @@ function build(tag, ...parts) {
 	return element;
 }
 
+const sum = (a, b) => a + b;
+const texts = ({ children }, texts) => texts.forEach((text, at) => set(children[at], text));
+
 // As many children as items; those that are there are kept.
 function fill(parent, items, create, update) {
 	while (parent.children.length > items.length) parent.lastChild.remove();
@@ -26,6 +33,7 @@ function fill(parent, items, create, update) {
 
 // The text format
 
+const ABOUT = /^# (HELP|TYPE) (\S+) ?(.*)/;
 const LINE = /^([a-zA-Z_:][\w:]*)(\{.*\})?[ \t]+(\S+)/;
 const LABEL = /([a-zA-Z_]\w*)="((?:[^"\\]|\\.)*)"/g;
 const series = new Map(); // by name and labels as they are written
@@ -39,20 +47,18 @@ function read(text, at) {
 	names = new Map();
 	dropped = 0;
 	for (const line of text.split("\n")) {
-		const [, word, about, rest] = /^# (HELP|TYPE) (\S+) ?(.*)/.exec(line) || [];
-		if (word) {
-			if (about !== family.name) family = { name: about };
-			family[word] = unescaped(rest);
-		}
+		const [, word, about, rest] = ABOUT.exec(line) || [];
+		if (word && about !== family.name) family = { name: about };
+		if (word) family[word] = unescaped(rest);
 		const [, name, written = "", number] = LINE.exec(line) || [];
 		if (!name) continue;
 		const key = name + written;
-		if (!series.has(key)) {
+		const one = series.get(key) || { name, written, labels: {} };
+		if (!one.at) {
 			if (series.size >= MOST_SERIES && ++dropped) continue;
-			const labels = [...written.matchAll(LABEL)].map((pair) => [pair[1], unescaped(pair[2])]);
-			series.set(key, { name, written, labels: Object.fromEntries(labels) });
+			for (const [, label, value] of written.matchAll(LABEL)) one.labels[label] = unescaped(value);
+			series.set(key, one);
 		}
-		const one = series.get(key);
 		const exact = name === family.name;
 		const own = exact || (name.startsWith(family.name) && /histogram|summary/.test(family.TYPE));
 		const value = Number(number.replace("Inf", "Infinity"));
@@ -67,25 +73,25 @@ function read(text, at) {
 
 const node = (name) => names.get("node_" + name) || [];
 const first = (name) => node(name)[0]?.value;
-const info = (name) => node(name)[0]?.labels || {};
+const info = (name) => node(name + "_info")[0]?.labels || {};
 const beside = (name, one) => series.get("node_" + name + one.written);
 
 // Numbers for people
 
 function scaled(value, base, units) {
 	let at = 0;
-	for (; Math.abs(value) >= base && at < units.length - 1; at++) value /= base;
-	return `${value.toFixed(at && value < 9.95 ? 1 : 0)} ${units[at]}`;
+	for (; value >= base && at < units.length - 1; at++) value /= base;
+	return `${value.toFixed(at && value < 9.95 && value % 1 ? 1 : 0)} ${units[at]}`;
 }
 const bytes = (value) => scaled(value, 1024, ["B", "KiB", "MiB", "GiB", "TiB"]);
 const speed = (value) => scaled(value, 1000, ["B/s", "kB/s", "MB/s", "GB/s"]);
-const percent = (value) => `${value.toFixed(value && value < 9.95 ? 1 : 0)} %`;
+const percent = (value) => `${value.toFixed(value % 1 && value < 9.95 ? 1 : 0)} %`;
 const celsius = (value) => `${value.toFixed(value % 1 ? 1 : 0)} \u00b0C`;
 const clock = (date) => date.toLocaleTimeString("en-GB");
 
 function duration(seconds) {
 	const [days, hours, minutes] = [seconds / 86400, seconds / 3600 % 24, seconds / 60 % 60].map(Math.floor);
-	return days ? `${days} d ${hours} h` : hours ? `${hours} h ${minutes} min` : `${minutes} min`;
+	return days ? `${days} d ${hours} h` : `${hours} h ${minutes} min`;
 }
 
 function plain(value, digits = 6) {
@@ -106,7 +112,7 @@ const MODES = { user: 0, nice: 0, system: 1, iowait: 2, idle: 4 };
 function cpu() {
 	const parts = [0, 0, 0, 0, 0];
 	for (const { labels: { mode }, rate = 0 } of node("cpu_seconds_total")) if (!/guest/.test(mode)) parts[MODES[mode] ?? 3] += rate;
-	const whole = parts.reduce((a, b) => a + b);
+	const whole = parts.reduce(sum);
 	return whole ? ["User", "System", "I/O wait", "Other"].map((name, at) => [name, 100 * parts[at] / whole]) : [];
 }
 
@@ -121,7 +127,7 @@ function memory() {
 
 const pairs = (one, other, left) => () => node(one)
 	.filter(({ labels, rate }) => rate >= 0 && !left.test(labels.device))
-	.map((here) => [here.labels.device, [here.rate, beside(other, here)?.rate || 0]]);
+	.map((here) => [here.labels.device, [here.rate, -beside(other, here)?.rate || 0]]);
 const network = pairs("network_receive_bytes_total", "network_transmit_bytes_total", /^lo$/);
 // Partitions are counted with their disk.
 const disk = pairs("disk_read_bytes_total", "disk_written_bytes_total", /^(loop|z?ram|fd)\d|^(h|s|v|xv)d[a-z]+\d|^(mmcblk\d+|nvme\d+n\d+)(p|boot|rpmb)/);
@@ -146,7 +152,7 @@ const pressure = () => [["CPU", "cpu"], ["Memory", "memory"], ["I/O", "io"]]
 	.filter(([, value]) => value >= 0);
 
 const PANELS = [
-	{ title: "CPU", kind: "stack", read: cpu, unit: percent, top: () => 100, now: (values) => percent(values.reduce((a, b) => a + b)) },
+	{ title: "CPU", kind: "stack", read: cpu, unit: percent, top: () => 100, now: (values) => percent(values.reduce(sum)) },
 	{ title: "Memory", kind: "stack", read: memory, unit: bytes, top: () => field("MemTotal"), drawn: 2, now: ([used, cache, free]) => percent(100 * used / (used + cache + free)) },
 	{ title: "Temperature", kind: "line", read: temperatures, unit: celsius, now: (values) => celsius(Math.max(...values)) },
 	{ title: "Network", note: "in above, out below", kind: "pair", ways: ["in", "out"], read: network, unit: speed, least: 1e4, most: 4 },
@@ -181,104 +187,62 @@ function seek(at) {
 	for (const plot of plots) plot.tell();
 }
 
-class Plot {
-	constructor(panel, at) {
-		Object.assign(this, panel, { at, slots: [], most: panel.most || 6 });
-		this.card = $("plot").content.firstElementChild.cloneNode(true);
-		[this.caption, this.head, this.plot, this.begin, this.legend] = this.card.querySelectorAll("h2, .now, .plot, .x span:first-child, .legend");
-		[this.svg, this.mark, ...this.ticks] = this.plot.children;
-		this.caption.append(panel.title, build("small", panel.note || ""));
-		this.card.classList.add(panel.kind);
-		this.card.setAttribute("aria-label", panel.title);
-		this.plot.setAttribute("aria-label", panel.title + " at a time");
-		for (const kind of ["pointermove", "pointerdown"]) this.plot.addEventListener(kind, (event) => {
-			const { left, width } = this.plot.getBoundingClientRect();
-			seek(points.at(-1).at - span() * (1 - (event.clientX - left) / width));
-		});
-		this.plot.addEventListener("pointerleave", (event) => event.pointerType === "mouse" && seek());
-		this.plot.addEventListener("blur", () => seek());
-		this.plot.addEventListener("keydown", (event) => this.press(event));
-		$("panels").append(this.card);
-	}
+// A panel with its plot: { draw, tell }.
+function plot({ title, note = "", kind, ways, unit, top, least, drawn, now, most = 6 }, place) {
+	const card = $("plot").content.firstElementChild.cloneNode(true);
+	const [caption, head, field, begin, legend] = card.querySelectorAll("h2, .now, .plot, .x :first-child, .legend");
+	const [svg, mark, ...ticks] = field.children;
+	const sides = ways ? [0, 1] : [0];
+	const say = (value) => unit(Math.abs(value));
+	const said = (value) => value === undefined ? "\u2013" : ways ? ways.map((way, at) => way + " " + say(value[at])).join("\u2002") : unit(value);
+	let names = [], others;
 
-	press(event) {
+	caption.append(title, build("small", note));
+	card.classList.add(kind);
+	field.ariaLabel = title + " at a time";
+	on(field, "pointermove pointerdown", (event) => {
+		const { left, width } = field.getBoundingClientRect();
+		seek(points.at(-1).at - span() * (1 - (event.clientX - left) / width));
+	});
+	on(field, "pointerleave", (event) => event.pointerType === "mouse" && seek());
+	on(field, "blur", () => seek());
+	on(field, "keydown", (event) => {
 		const last = points.length - 1;
 		const step = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -last, End: last }[event.key];
 		if (event.key === "Escape") seek();
-		if (step === undefined) return;
+		if (!step) return;
 		event.preventDefault();
-		const point = points[Math.min(Math.max(nearest() + step, 0), last)];
-		seek(point.at);
-		this.plot.setAttribute("aria-valuenow", Math.round(point.at - points[last].at));
-		this.plot.setAttribute("aria-valuetext", `${clock(point.date)}: ${this.names.map((name) => name + " " + this.said(point, name)).join(", ")}`);
-	}
+		const { at, date, values } = points[Math.min(Math.max(nearest() + step, 0), last)];
+		seek(at);
+		field.ariaValueNow = Math.round(at - points[last].at);
+		field.ariaValueText = `${clock(date)}: ${names.map((name) => `${name} ${said(values[place].get(name))}`).join(", ")}`;
+	});
+	$("panels").append(card);
 
-	// Decides which names are drawn, the greatest of many. One that stays keeps its colour.
-	choose() {
+	// Decides which names are drawn: of many the greatest.
+	function choose() {
 		const sums = new Map();
-		for (const { values } of points) for (const [name, value] of values[this.at]) sums.set(name, [value].flat().reduce((a, b) => a + b, sums.get(name) || 0));
-		const best = [...sums.keys()];
-		if (best.length > this.most) best.sort((a, b) => sums.get(b) - sums.get(a)).splice(this.most);
-		this.slots = this.slots.map((name) => best.includes(name) ? name : undefined);
-		for (const name of best) if (!this.slots.includes(name)) this.slots[(this.slots.indexOf(undefined) + 1 || this.slots.length + 1) - 1] = name;
-		this.names = this.slots.filter((name) => name);
-		this.others = sums.size - best.length;
-	}
-
-	said(point, name) {
-		const value = point.values[this.at].get(name);
-		if (value === undefined) return "\u2013";
-		return this.ways ? this.ways.map((way, at) => `${way} ${this.unit(value[at])}`).join("\u2002") : this.unit(value);
+		for (const { values } of points) for (const [name, value] of values[place]) sums.set(name, [value].flat().map(Math.abs).reduce(sum, sums.get(name) || 0));
+		const enough = [...sums.values()].sort((a, b) => b - a)[most - 1] || 0;
+		names = [...sums.keys()].filter((name) => sums.get(name) >= enough).slice(0, most);
+		others = sums.size - names.length;
 	}
 
 	// The ends of the axis.
-	scale() {
-		if (this.top) return [0, this.top()];
-		const values = points.flatMap(({ values }) => this.names.map((name) => values[this.at].get(name))).filter((value) => value !== undefined);
-		const most = (way) => Math.max(...values.map((value) => [value].flat()[way] || 0), this.least);
-		if (!this.least) return [10 * Math.floor((Math.min(...values) - 5) / 10), 10 * Math.ceil((Math.max(...values) + 5) / 10)];
-		const [up, down] = [nice(most(0)), nice(most(1))];
-		return this.ways ? [-Math.max(down, up / 4), Math.max(up, down / 4)] : [0, up];
-	}
-
-	draw() {
-		this.choose();
-		this.card.hidden = !this.names.length;
-		if (this.card.hidden) return;
-		const [low, high] = this.scale();
-		const y = (value) => 100 * (high - value) / (high - low);
-		const marks = [high, this.ways ? 0 : (low + high) / 2, low];
-		this.ticks.forEach((tick, at) => {
-			tick.style.top = `${y(marks[at])}%`;
-			set(tick.firstChild, this.unit(Math.abs(marks[at])));
-		});
-		set(this.begin, span() < 100 ? `${Math.round(span())} s ago` : `${Math.round(span() / 60)} min ago`);
-		const paths = this.names.slice(0, this.drawn).flatMap((name, place) => {
-			let [area, edge] = ["", ""];
-			for (const way of this.ways || [0]) for (const run of this.runs(name)) {
-				const line = run.map(({ at, values: { [this.at]: map } }) => {
-					const base = this.kind === "stack" ? this.names.slice(0, place).reduce((sum, lower) => sum + map.get(lower), 0) : 0;
-					const value = this.ways ? way === this.ways[0] ? map.get(name)[0] : -map.get(name)[1] : map.get(name);
-					return [base + value, base].map((value) => `${x(at).toFixed(1)} ${y(value).toFixed(1)}`);
-				});
-				const up = "M" + line.map(([up]) => up).join("L");
-				edge += up;
-				area += `${up}L${line.reverse().map(([, base]) => base).join("L")}Z`;
-			}
-			return [["area", name, area], ["edge", name, edge]];
-		});
-		fill(this.svg, paths, path, (path, [kind, name, line]) => {
-			path.setAttribute("class", `${kind} s${this.slots.indexOf(name)}`);
-			path.setAttribute("d", line);
-		});
-		this.tell();
+	function scale() {
+		if (top) return [0, top()];
+		const values = points.flatMap(({ values }) => names.flatMap((name) => values[place].get(name) ?? []));
+		const [low, high] = [Math.min(...values), Math.max(...values)];
+		if (!least) return [10 * Math.floor((low - 5) / 10), 10 * Math.ceil((high + 5) / 10)];
+		const [up, down] = [high, -low].map((value) => nice(Math.max(value, least)));
+		return ways ? [-Math.max(down, up / 4), Math.max(up, down / 4)] : [0, up];
 	}
 
 	// Stretches of points without a gap.
-	runs(name) {
+	function runs(name) {
 		const found = [];
 		let before = -Infinity;
-		for (const point of points) if (point.values[this.at].has(name)) {
+		for (const point of points) if (point.values[place].has(name)) {
 			if (point.at - before > 16) found.push([]);
 			found.at(-1).push(point);
 			before = point.at;
@@ -286,27 +250,59 @@ class Plot {
 		return found;
 	}
 
+	function draw() {
+		choose();
+		card.hidden = !names.length;
+		if (card.hidden) return;
+		const [low, high] = scale();
+		const y = (value) => 100 * (high - value) / (high - low);
+		const marks = [high, ways ? 0 : (low + high) / 2, low];
+		ticks.forEach((tick, at) => {
+			tick.style.top = `${y(marks[at])}%`;
+			set(tick.firstChild, ways ? say(marks[at]) : unit(marks[at]));
+		});
+		set(begin, span() < 100 ? `${Math.round(span())} s ago` : `${Math.round(span() / 60)} min ago`);
+		const paths = names.slice(0, drawn).flatMap((name, order) => {
+			let [area, edge] = ["", ""];
+			for (const side of sides) for (const run of runs(name)) {
+				const line = run.map(({ at, values: { [place]: map } }) => {
+					const base = kind === "stack" ? names.slice(0, order).map((lower) => map.get(lower)).reduce(sum, 0) : 0;
+					return [base + [map.get(name)].flat()[side], base].map((value) => `${x(at).toFixed(1)} ${y(value).toFixed(1)}`);
+				});
+				const up = "M" + line.map(([up]) => up).join("L");
+				edge += up;
+				area += `${up}L${line.reverse().map(([, base]) => base).join("L")}Z`;
+			}
+			return [["area", order, area], ["edge", order, edge]];
+		});
+		fill(svg, paths, path, (path, [kind, order, line]) => {
+			path.setAttribute("class", `${kind} s${order}`);
+			path.setAttribute("d", line);
+		});
+		tell();
+	}
+
 	// Writes the values of the cursor's time, or of now.
-	tell() {
-		if (this.card.hidden) return;
-		const point = points[nearest()];
-		this.mark.hidden = cursor === undefined;
-		this.mark.style.left = `${x(point.at) / 10}%`;
-		this.mark.classList.toggle("late", x(point.at) > 500);
-		set(this.mark.firstChild, clock(point.date));
-		const values = [...point.values[this.at].values()];
-		set(this.head, this.now && values.length ? this.now(values) : "");
-		const items = this.names.map((name, at) => [name, this.said(point, name), at < (this.drawn ?? 9) ? `s${this.slots.indexOf(name)}` : ""]);
-		if (this.others > 0) items.push([`and ${this.others} more`, "", ""]);
-		fill(this.legend, items, () => build("li", build("i"), build("b"), build("span")), ({ children: [swatch, name, value] }, item) => {
-			swatch.className = item[2];
-			set(name, item[0]);
-			set(value, item[1]);
+	function tell() {
+		if (card.hidden) return;
+		const { at, date, values: { [place]: map } } = points[nearest()];
+		mark.hidden = cursor === undefined;
+		mark.style.left = `${x(at) / 10}%`;
+		mark.classList.toggle("late", x(at) > 500);
+		set(mark.firstChild, clock(date));
+		set(head, now && map.size ? now([...map.values()]) : "");
+		const items = names.map((name, at) => [at < (drawn ?? 9) ? `s${at}` : "", name, said(map.get(name))]);
+		if (others > 0) items.push(["", `and ${others} more`, ""]);
+		fill(legend, items, () => build("li", build("b"), build("span")), (line, [kind, ...words]) => {
+			line.className = kind;
+			texts(line, words);
 		});
 	}
+
+	return { draw, tell };
 }
 
-const plots = PANELS.map((panel, at) => new Plot(panel, at));
+const plots = PANELS.map(plot);
 
 // File systems
 
@@ -314,15 +310,15 @@ function fileSystems() {
 	const found = new Map();
 	for (const one of node("filesystem_size_bytes")) {
 		const { device, mountpoint, fstype } = one.labels;
-		const [free = 0, avail = 0, readonly] = ["free_bytes", "avail_bytes", "readonly"].map((name) => beside("filesystem_" + name, one)?.value);
+		const [free, avail, readonly] = ["free_bytes", "avail_bytes", "readonly"].map((name) => beside("filesystem_" + name, one)?.value || 0);
 		const used = one.value - free;
 		const part = 100 * used / (used + avail || 1);
-		const brief = /^(tmpfs|ramfs|devtmpfs|efivarfs)$/.test(fstype);
+		const brief = /tmpfs|ramfs|efivarfs/.test(fstype);
 		// One device may be mounted at several places: the shortest path stands for it.
 		const key = brief ? mountpoint : `${device} ${one.value}`;
 		if (!one.value || found.get(key)?.mountpoint.length <= mountpoint.length) continue;
 		const text = `${bytes(used)} of ${bytes(one.value)}, ${percent(part)}${readonly ? ", read-only" : ""} \u00b7 ${fstype}`;
-		found.set(key, { mountpoint, part, avail, readonly, text, folded: brief && part < 70 });
+		found.set(key, { mountpoint, part, avail, readonly, text, full: part > 90 && !readonly, folded: brief && part < 70 });
 	}
 	return [...found.values()];
 }
@@ -330,14 +326,14 @@ function fileSystems() {
 function showFiles(files) {
 	$("files").hidden = !files.length;
 	$("files").querySelectorAll("ul").forEach((list, folded) => {
-		const mine = files.filter((file) => Number(file.folded) === folded);
+		const mine = files.filter((file) => +file.folded === folded);
 		if (folded) set(list.previousElementSibling, `${mine.length} in memory`);
 		list.parentNode.hidden = !mine.length;
 		fill(list, mine, () => build("li", build("p", build("b"), build("small")), build("div", build("i"))), (item, file) => {
 			set(item.querySelector("b"), file.mountpoint);
 			set(item.querySelector("small"), file.text);
 			item.querySelector("i").style.width = `${file.part}%`;
-			item.className = file.part > 90 && !file.readonly ? "full" : "";
+			item.className = file.full ? "full" : "";
 		});
 	});
 }
@@ -349,11 +345,11 @@ const writable = new Set();
 function warnings(files) {
 	const found = [];
 	const alarms = [...names.keys()].filter((name) => /^node_(raspberrypi_.*(under_?volt|throttl|capped)|hwmon_in_lcrit_alarm)/.test(name));
-	if (alarms.some((name) => names.get(name).some(({ value }) => value === 1))) found.push("The supply voltage is or was too low, or the processor is slowed down: check power supply and cooling");
-	for (const { mountpoint, part, avail, readonly } of files) {
+	if (alarms.some((name) => names.get(name).some(({ value }) => value === 1))) found.push("Low voltage, or the processor is slowed down: check power supply and cooling");
+	for (const { mountpoint, part, avail, readonly, full } of files) {
 		if (!readonly) writable.add(mountpoint);
 		else if (writable.has(mountpoint)) found.push(`${mountpoint} has become read-only`);
-		if (!readonly && part > 90) found.push(`${mountpoint} is ${percent(part)} full, ${bytes(avail)} left`);
+		if (full) found.push(`${mountpoint} is ${percent(part)} full, ${bytes(avail)} left`);
 	}
 	if (available() < field("MemTotal") / 10) found.push(`Only ${bytes(available())} of memory are available`);
 	const killed = first("vmstat_oom_kill");
@@ -362,7 +358,7 @@ function warnings(files) {
 	const failed = node("scrape_collector_success").filter(({ value }) => !value).map(({ labels }) => labels.collector);
 	if (failed.length) found.push("No data from: " + failed.join(", "));
 	fill($("warnings"), found, () => build("li"), (item, text) => {
-		item.className = /^No data/.test(text) ? "note" : "";
+		item.className = text.startsWith("No ") ? "note" : "";
 		set(item, text);
 	});
 }
@@ -370,7 +366,7 @@ function warnings(files) {
 // Header and table
 
 function facts() {
-	const [uname, os, tree, dmi, openwrt] = ["uname_info", "os_info", "devicetree_info", "dmi_info", "openwrt_info"].map(info);
+	const [uname, os, tree, dmi, openwrt] = ["uname", "os", "devicetree", "dmi", "openwrt"].map(info);
 	document.title = uname.nodename || location.hostname;
 	set($("host"), document.title);
 	set($("board"), tree.model || openwrt.model || [dmi.system_vendor, dmi.product_name].join(" ").trim());
@@ -383,7 +379,7 @@ function facts() {
 		["System", os.pretty_name || openwrt.release],
 		["Kernel", uname.release && `${uname.sysname} ${uname.release} ${uname.machine}`],
 	].filter(([, text]) => text);
-	fill($("facts"), found, () => build("div", build("dt"), build("dd")), ({ children }, texts) => texts.forEach((text, at) => set(children[at], String(text))));
+	fill($("facts"), found, () => build("div", build("dt"), build("dd")), texts);
 }
 
 function table() {
@@ -392,12 +388,9 @@ function table() {
 	const rows = found.slice(0, MOST_ROWS);
 	const rest = found.length - rows.length + dropped;
 	set($("count"), `${plain(rows.length)} shown${rest ? `, ${plain(rest)} more` : ""}`);
-	const create = () => {
-		const head = build("th", build("b"), build("span"));
-		head.scope = "row";
-		return build("tr", head, build("td"), build("td"), build("td"));
-	};
+	const create = () => build("tr", build("th", build("b"), build("span")), build("td"), build("td"), build("td"));
 	fill($("rows"), rows, create, ({ children: [head, value, rate, type] }, one) => {
+		head.scope = "row";
 		set(head.firstChild, one.name);
 		set(head.lastChild, one.written);
 		head.title = one.help;
@@ -415,7 +408,7 @@ const base = location.pathname.replace(/\/?$/, "/");
 for (const link of document.links) link.href = base + link.getAttribute("href");
 
 let timer, answered, busy, failures = 0;
-const every = () => Number($("every").value);
+const every = () => +$("every").value;
 
 function state(kind, text) {
 	document.body.className = kind;
@@ -437,8 +430,7 @@ function show(text, at) {
 }
 
 async function poll() {
-	clearTimeout(timer);
-	if (busy) return;
+	if (busy || document.hidden) return;
 	busy = true;
 	try {
 		const answer = await fetch(base + "metrics", { headers: { Accept: "text/plain;version=0.0.4" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
@@ -458,15 +450,13 @@ async function poll() {
 // Rates need two answers, so the second comes soon. Who does not answer is asked less and less often.
 function schedule() {
 	clearTimeout(timer);
-	if (document.hidden) return;
 	if (!every()) return state("", "Paused");
 	const wait = failures ? Math.min(every() * 2 ** failures, 60) : points.length < 2 ? 1 : every();
 	timer = setTimeout(poll, wait * 1000);
 }
 
 $("control").hidden = false;
-$("filter").addEventListener("input", table);
-$("every").addEventListener("change", () => every() ? poll() : schedule());
-document.addEventListener("visibilitychange", () => document.hidden ? clearTimeout(timer) : every() && poll());
-document.addEventListener("pointerdown", (event) => event.target.closest(".plot") || points.length && seek());
+on($("filter"), "input", table);
+on($("every"), "change", () => every() ? poll() : schedule());
+on(document, "visibilitychange", () => every() && poll());
 poll();
