@@ -1,5 +1,5 @@
 "use strict";
-// Asks for the metrics again and again and shows them. What a metric says becomes text of the page, never markup.
+// Asks for the metrics and shows them. What a metric says becomes text of the page, never markup.
 
 const KEPT = 600; // seconds of points
 const MOST_POINTS = 320;
@@ -105,7 +105,7 @@ function shown({ name, value }) {
 	return plain(value);
 }
 
-// What the panels show: values of now by name, pairs if there are two directions
+// What the panels show: values by name, pairs for two directions
 
 const MODES = { user: 0, nice: 0, system: 1, iowait: 2, idle: 4 };
 
@@ -149,7 +149,8 @@ function temperatures() {
 
 const pressure = () => [["CPU", "cpu"], ["Memory", "memory"], ["I/O", "io"]]
 	.map(([name, kind]) => [name, node(`pressure_${kind}_waiting_seconds_total`)[0]?.rate * 100])
-	.filter(([, value]) => value >= 0);
+	.filter(([, value]) => value >= 0)
+	.map(([name, value]) => [name, Math.min(value, 100)]);
 
 const PANELS = [
 	{ title: "CPU", kind: "stack", read: cpu, unit: percent, top: () => 100, now: (values) => percent(values.reduce(sum)) },
@@ -168,7 +169,6 @@ let cursor; // the time that is read out
 // The seconds that are shown: what there is, a minute at least.
 const span = () => Math.min(Math.max(points.at(-1).at - points[0].at, 60), KEPT);
 const x = (at) => 1000 * (1 - (points.at(-1).at - at) / span());
-const path = () => document.createElementNS("http://www.w3.org/2000/svg", "path");
 
 function nice(value) {
 	const power = 10 ** Math.floor(Math.log10(value));
@@ -275,7 +275,7 @@ function plot({ title, note = "", kind, ways, unit, top, least, drawn, now, most
 			}
 			return [["area", order, area], ["edge", order, edge]];
 		});
-		fill(svg, paths, path, (path, [kind, order, line]) => {
+		fill(svg, paths, () => svg.firstChild.cloneNode(), (path, [kind, order, line]) => {
 			path.setAttribute("class", `${kind} s${order}`);
 			path.setAttribute("d", line);
 		});
@@ -314,7 +314,7 @@ function fileSystems() {
 		const used = one.value - free;
 		const part = 100 * used / (used + avail || 1);
 		const brief = /tmpfs|ramfs|efivarfs/.test(fstype);
-		// One device may be mounted at several places: the shortest path stands for it.
+		// The shortest path stands for all mounts of a device.
 		const key = brief ? mountpoint : `${device} ${one.value}`;
 		if (!one.value || found.get(key)?.mountpoint.length <= mountpoint.length) continue;
 		const text = `${bytes(used)} of ${bytes(one.value)}, ${percent(part)}${readonly ? ", read-only" : ""} \u00b7 ${fstype}`;
@@ -396,7 +396,7 @@ function table() {
 		head.title = one.help;
 		set(value, shown(one));
 		value.title = one.number;
-		set(rate, one.rate === undefined ? "" : plain(one.rate, 4));
+		set(rate, one.rate === undefined ? "" : /_bytes_/.test(one.name) ? speed(one.rate) : plain(one.rate, 4));
 		set(type, one.type);
 	});
 }
@@ -447,7 +447,7 @@ async function poll() {
 	schedule();
 }
 
-// Rates need two answers, so the second comes soon. Who does not answer is asked less and less often.
+// Rates need two answers: the second comes soon. Who does not answer is asked ever less often.
 function schedule() {
 	clearTimeout(timer);
 	if (!every()) return state("", "Paused");
