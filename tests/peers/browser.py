@@ -1,7 +1,10 @@
 """A device with made-up metrics and a browser in front of it: drives headless Chromium through its WebDriver.
 
-Called with the address of the program, whose page is shown, and the folder for the browser's files. Prints one line
-for each check: its name, a tab, and "ok" or what was found instead.
+    browser.py show FOLDER PROGRAM        the page of the program, with the metrics of the device
+    browser.py open FOLDER URL            a page where it is
+    browser.py scriptless FOLDER URL      the same without scripts
+
+Prints one line for each check: its name, a tab, and "ok" or what was found instead.
 """
 
 import http.server
@@ -28,6 +31,7 @@ class Device:
         self.speed = speed
         self.failing = False
         self.trouble = False
+        self.delay = 0
         self.asked = 0
         self.at_once = 0
         self.most_at_once = 0
@@ -47,7 +51,6 @@ class Device:
             return now / 2 - period / (4 * math.pi) * (math.cos(turn) - math.cos(phase))
 
         family("node_boot_time_seconds", "gauge", "Unix time of the start.", ("", time.time() - now - 350_000))
-        user, system, wait, soft = [], [], [], []
         samples = []
         for cpu in range(4):
             user = 0.45 * wave(170 + 9 * cpu, cpu) + 0.04 * wave(13, cpu)
@@ -106,9 +109,7 @@ class Device:
                (r'{quote="a\"b\\c",markup="<img src=x onerror=alert(1)>",__proto__="x}y"}', 1))
         family("test_special", "gauge", "Values that are no numbers.", ('{is="nan"}', "NaN"), ('{is="up"}', "+Inf"), ('{is="down"}', "-Inf"))
         family("test_wait_seconds", "histogram", "A histogram.", *(
-            (f'_bucket{{le="{bound}"}}', int(now)) for bound in ("0.1", "1", "+Inf")))
-        lines[-3:] = [line.replace("seconds_bucket", "seconds_bucket") for line in lines[-3:]]
-        lines += [f"test_wait_seconds_sum {now}", f"test_wait_seconds_count {int(now)}"]
+            (f'_bucket{{le="{bound}"}}', now) for bound in ("0.1", "1", "+Inf")), ("_sum", now), ("_count", now))
         family("test_many", "gauge", "More series than are shown.", *((f'{{number="{number}"}}', number) for number in range(700)))
         family("scrapeport_build_info", "gauge", "The program.", ('{version="0.1.0"}', 1))
         return "\n".join(lines) + "\n"
@@ -134,7 +135,7 @@ def serve(device, page, fields):
                 device.asked += 1
                 device.at_once += 1
                 device.most_at_once = max(device.most_at_once, device.at_once)
-                time.sleep(device.delay if hasattr(device, "delay") else 0)
+                time.sleep(device.delay)
                 status, body, headers = 200, device.metrics().encode(), [("Content-Type", "text/plain; version=0.0.4")]
                 device.at_once -= 1
             self.send_response(status)
@@ -241,3 +242,203 @@ class Browser:
     def complaints(self):
         """What the browser has put into its console."""
         return [entry["message"] for entry in self.call("POST", "/se/log", {"type": "browser"})]
+
+
+TAB, ESCAPE, LEFT, HOME = "\ue004", "\ue00c", "\ue012", "\ue011"
+
+
+def check(name, fits, found=""):
+    print(name, "ok" if fits else f"FAILED {found}", sep="\t", flush=True)
+
+
+def fetch(url):
+    """The page of the program as a browser gets it: its header fields and its text."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(urllib.request.Request(url, headers={"Accept": HTML}), timeout=20) as answer:
+        kept = ("content-type", "vary", "cache-control", "content-security-policy", "x-content-type-options", "referrer-policy")
+        return [(name, value) for name, value in answer.headers.items() if name.lower() in kept], answer.read()
+
+
+def text(browser, selector):
+    return browser.run("return document.querySelector(arguments[0])?.innerText ?? null", selector)
+
+
+def choose(browser, seconds):
+    browser.run("const field = document.getElementById('every'); field.value = arguments[0]; field.dispatchEvent(new Event('change'))", str(seconds))
+
+
+PANELS = "[...document.querySelectorAll('#panels .card:not([hidden])')]"
+
+
+def looks(browser, device):
+    """What is there after a few answers."""
+    check("it is live", browser.until("document.body.className == 'live'"), text(browser, "#state"))
+    shown = browser.until(f"{PANELS}.length == 6 && {PANELS}.map((card) => card.innerText)") or []
+    for title, part in (("CPU", "User"), ("Memory", "GiB"), ("Temperature", "nvme Composite"), ("Temperature", "cpu_thermal"),
+                        ("Network", "eth0"), ("Network", "in "), ("Disk", "mmcblk0"), ("Pressure", "I/O")):
+        check(f"panel {title} has {part.strip()}", any(card.startswith(title) and part in card for card in shown), shown)
+    check("a loopback interface is left out", not any("\nlo\n" in card for card in shown), shown)
+    check("a partition is left out", not any("mmcblk0p2" in card for card in shown), shown)
+    lines = "[...document.querySelectorAll('path.edge')].every((line) => /^M[\\d. -]+L[\\d. L-]+/.test(line.getAttribute('d')))"
+    check("every line has points", browser.until(lines), browser.run("return [...document.querySelectorAll('path')].map((line) => line.outerHTML)"))
+    check("the axis is labelled", "100 %" in text(browser, "#panels .plot"), text(browser, "#panels .plot"))
+    for selector, part in (("#host", "shed-gateway"), ("#board", "Raspberry Pi 4"), ("#facts", "4 d 1 h"), ("#facts", "bookworm"),
+                           ("#facts", "6.6.51"), ("#files", "/boot/firmware"), ("#files summary", "2 in memory"),
+                           ("#warnings", "No data from: bonding")):
+        check(f"{selector} has {part}", part in (text(browser, selector) or ""), text(browser, selector))
+    check("a device that is mounted twice is one", "/srv/very/long" not in text(browser, "#files"))
+    check("nothing else is wrong", len(text(browser, "#warnings").splitlines()) == 1, text(browser, "#warnings"))
+    check("the title is the host", browser.run("return document.title") == "shed-gateway")
+
+
+def table(browser):
+    check("rows are limited", browser.run("return rows.children.length") == 500 and "more" in text(browser, "#count"), text(browser, "#count"))
+    field = browser.call("POST", "/element", {"using": "css selector", "value": "#filter"})
+    field = next(iter(field.values()))
+    browser.call("POST", f"/element/{field}/value", {"text": "hostile MARKUP"})
+    check("the filter leaves what fits", browser.until("rows.children.length == 1"), text(browser, "#count"))
+    row = text(browser, "#rows tr")
+    check("markup is text", "<img src=x onerror=alert(1)>" in row and browser.run("return document.images.length") == 0, row)
+    check("help is there", browser.run("return rows.querySelector('th').title") == "A help <b>text</b> with a line\nbreak.")
+    check("rows have headers", browser.run("return rows.querySelector('th').scope + document.querySelectorAll('thead th[scope=col]').length") == "row4")
+    for words, wanted in (("test_special nan", "NaN"), ("test_special up", "Inf"), ("test_wait_seconds_count", "histogram"), ("nothing at all", None)):
+        browser.run("filter.value = arguments[0]; filter.dispatchEvent(new Event('input'))", words)
+        found = text(browser, "#rows")
+        check(f"the filter knows {words}", wanted in found if wanted else found == "", found)
+    browser.run("filter.value = 'node_network_receive eth0'; filter.dispatchEvent(new Event('input'))")
+    check("a counter has its rate", browser.until("/B\\/s/.test(rows.querySelector('td:nth-child(3)').innerText)"), text(browser, "#rows"))
+    browser.run("filter.value = 'test_wait_seconds_count'; filter.dispatchEvent(new Event('input'))")
+    check("a count has its rate", abs(float(text(browser, "#rows td:nth-child(3)")) - 1) < 0.5, text(browser, "#rows"))
+    browser.run("filter.value = ''; filter.dispatchEvent(new Event('input'))")
+
+
+def keyboard(browser):
+    browser.run("document.activeElement.blur(); scrollTo(0, 0)")
+    reached = []
+    for _ in range(14):
+        browser.keys(TAB)
+        reached.append(browser.run(
+            "const here = document.activeElement, style = getComputedStyle(here);"
+            "return [here.id || here.getAttribute('role') || here.tagName, style.outlineStyle != 'none' && style.outlineWidth != '0px']"))
+    names = [name for name, _ in reached]
+    for name, count in (("every", 1), ("slider", 6), ("SUMMARY", 1), ("filter", 1), ("region", 1), ("A", 2)):
+        check(f"the tabulator reaches {name}", names.count(name) >= count, names)
+    check("focus is seen", all(seen for name, seen in reached if name != "BODY"), reached)
+    browser.run("document.querySelector('.plot').focus()")
+    browser.keys(LEFT)
+    said = browser.run("return document.activeElement.ariaValueText")
+    check("an arrow reads out a point", bool(said) and ": User " in said and "%" in said, said)
+    check("the cursor is there", browser.run("return [...document.querySelectorAll('.cursor')].filter((mark) => !mark.hidden).length") == 6)
+    browser.keys(HOME)
+    check("the first point has no rate", "\u2013" in browser.run("return document.activeElement.ariaValueText"))
+    browser.keys(ESCAPE)
+    check("escape takes the cursor away", browser.run("return document.querySelector('.cursor').hidden"))
+
+
+def pointer(browser):
+    browser.run("scrollTo(0, 0)")
+    x, y = browser.run("const box = document.querySelector('.plot').getBoundingClientRect(); return [box.right - 2, box.top + 20].map(Math.round)")
+    move = {"type": "pointerMove", "duration": 0, "x": x, "y": y}
+    browser.call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [move]}]})
+    check("the pointer reads out a time", browser.until("!document.querySelector('.cursor').hidden && /^\\d\\d:\\d\\d:\\d\\d$/.test(document.querySelector('.cursor').innerText)"))
+    browser.call("POST", "/actions", {"actions": [{"type": "pointer", "id": "mouse", "parameters": {"pointerType": "mouse"}, "actions": [{**move, "x": 2, "y": 2}]}]})
+    check("leaving takes it away", browser.until("document.querySelector('.cursor').hidden"))
+
+
+def sizes(browser):
+    for width in (360, 768, 1280, 1920):
+        browser.size(width)
+        wide = browser.run("return document.documentElement.scrollWidth")
+        check(f"nothing sticks out at {width}", wide <= width, wide)
+    browser.size(1280)
+    colours = []
+    for scheme in ("light", "dark"):
+        browser.media(prefers_color_scheme=scheme)
+        colours.append(browser.run("const style = getComputedStyle(document.body); return [style.backgroundColor, style.color]"))
+    check("there is a light and a dark form", colours[0] != colours[1], colours)
+    browser.media(forced_colors="active")
+    dashes = browser.run("return getComputedStyle(document.querySelector('.edge.s1')).strokeDasharray")
+    check("lines differ without colours", dashes != "none", dashes)
+    browser.media()
+
+
+def asking(browser, device):
+    asked = device.asked
+    browser.run("Object.defineProperty(document, 'hidden', { configurable: true, get: () => true }); document.dispatchEvent(new Event('visibilitychange'))")
+    choose(browser, 2)
+    time.sleep(3)
+    check("a hidden page does not ask", device.asked <= asked + 1, device.asked - asked)
+    asked = device.asked
+    browser.run("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    time.sleep(1)
+    check("a page that is seen again asks at once", device.asked > asked, device.asked - asked)
+    device.delay = 2.5
+    time.sleep(6)
+    check("one question at a time", device.most_at_once == 1, device.most_at_once)
+    device.delay = 0
+    complaints = browser.complaints()
+    check("the console is empty", complaints == [], complaints)
+    device.trouble = True
+    for part in ("Low voltage", "/srv is 95 % full", "/ has become read-only", "of memory are available", "2 processes", "not synchronised"):
+        check(f"a warning says {part}", browser.until(f"document.getElementById('warnings').innerText.includes({json.dumps(part)})"), text(browser, "#warnings"))
+    device.trouble = False
+    check("warnings go", browser.until("document.getElementById('warnings').children.length == 1"), text(browser, "#warnings"))
+    device.failing = True
+    check("silence is told", browser.until("/^No answer since \\d\\d:\\d\\d:\\d\\d \\(.*503.*\\); retrying$/.test(state_text())"), text(browser, "#state"))
+    device.failing = False
+    check("it comes back", browser.until("document.body.className == 'live'", 30), text(browser, "#state"))
+    choose(browser, 0)
+    check("it can be paused", browser.until("state_text() == 'Paused'"), text(browser, "#state"))
+
+
+def show(folder, program):
+    device = Device()
+    fields, page = fetch(f"http://{program}/")
+    port = serve(device, page, fields)
+    with Browser(folder) as browser:
+        browser.devtools("Page.addScriptToEvaluateOnNewDocument", source="window.state_text = () => document.getElementById('state').textContent")
+        browser.size(1280)
+        browser.open(f"http://127.0.0.1:{port}/")
+        looks(browser, device)
+        table(browser)
+        keyboard(browser)
+        pointer(browser)
+        sizes(browser)
+        asking(browser, device)
+        browser.open(f"http://127.0.0.1:{port}/below")
+        check("the metrics are found without a slash", browser.until("document.body.className == 'live'"), text(browser, "#state"))
+        link = browser.run("return document.querySelector('footer a').href")
+        check("so are the links", link == f"http://127.0.0.1:{port}/below/metrics", link)
+
+
+def open_page(folder, url):
+    with Browser(folder) as browser:
+        browser.size(1280)
+        browser.open(url)
+        check("it is live", browser.until("document.body.className == 'live'"), text(browser, "#state"))
+        check("rows are there", browser.until("rows.children.length > 10"), text(browser, "#count"))
+        base = url.rstrip("/") + "/"
+        links = browser.run("return [...document.querySelectorAll('footer a')].map((link) => link.href)")
+        check("the links are below the page", links == [f"{base}metrics", f"{base}-/healthy"], links)
+        complaints = browser.complaints()
+        check("the console is empty", complaints == [], complaints)
+
+
+def scriptless(folder, url):
+    with Browser(folder, script=False) as browser:
+        browser.open(url)
+        root = next(iter(browser.call("POST", "/element", {"using": "css selector", "value": "main"}).values()))
+        said = browser.call("GET", f"/element/{root}/text")
+        check("it says what is missing", "This page needs a script" in said, said)
+        links = browser.call("POST", "/elements", {"using": "css selector", "value": "main a, footer a"})
+        found = [browser.call("GET", f"/element/{next(iter(link.values()))}/property/href") for link in links]
+        shown = [browser.call("GET", f"/element/{next(iter(link.values()))}/displayed") for link in links]
+        check("the links are there", found == [url + "metrics", url + "-/healthy"] * 2 and all(shown), (found, shown))
+        control = next(iter(browser.call("POST", "/element", {"using": "css selector", "value": "#control"}).values()))
+        check("what needs a script is hidden", not browser.call("GET", f"/element/{control}/displayed"))
+
+
+if __name__ == "__main__":
+    # Ended from outside it ends its browser.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    {"show": show, "open": open_page, "scriptless": scriptless}[sys.argv[1]](*sys.argv[2:])
