@@ -64,6 +64,12 @@ impl<C: ?Sized> Collector<C> {
         self.name
     }
 
+    /// What finds the samples.
+    #[must_use]
+    pub const fn source(&self) -> &C {
+        &self.source
+    }
+
     /// How often it failed.
     #[must_use]
     pub fn errors(&self) -> u64 {

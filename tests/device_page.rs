@@ -149,6 +149,17 @@ fn the_page_stands_at_the_prefix_with_a_slash_behind_it() {
 }
 
 #[test]
+fn the_page_asks_at_the_path_of_the_metrics() {
+    let program = Program::start(&["--web.telemetry-path=/of/this"]);
+    let page = program.get("/", HTML);
+    assert!(is_page(&page) && page.body.contains("<a href=\"of/this\">"));
+    assert_eq!(program.get("/", "").status, 404);
+    assert!(is_metrics(&program.get("/of/this", HTML)));
+    let all = Program::start(&["--web.telemetry-path=/"]);
+    assert!(is_page(&all.get("/", HTML)) && is_metrics(&all.get("/", "Accept: text/plain\r\n")));
+}
+
+#[test]
 fn the_page_can_be_switched_off() {
     let program = Program::start(&["--no-web.page", "--web.route-prefix=/x"]);
     for target in ["/x", "/x/", "/x/metrics"] {

@@ -3,6 +3,8 @@
 #[cfg(feature = "web-config")]
 mod check;
 mod cli;
+mod collectors;
+mod engine;
 #[cfg(feature = "web-config")]
 mod hash_password;
 mod logger;
@@ -19,11 +21,15 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 use std::string::{String, ToString};
 use std::sync::{Arc, OnceLock};
+use std::vec::Vec;
 use std::{env, format};
 
 use crate::process::PROCESS;
-use crate::{Error, Info, Registry, Server};
+use crate::server::listen_fds;
+use crate::{Error, Info, Listen, Registry, Server};
 use cli::{Command, Options, Usage};
+use engine::machine::Machine;
+use engine::node::{Engine, NODE};
 use reload::Reload;
 use routes::{Lifecycle, Paths};
 use signal::{Signal, Signals};
@@ -36,7 +42,10 @@ pub static BUILD_INFO: Info<4> = Info::new(
 );
 
 /// What the program serves, besides the metrics of its server.
-pub static METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&PROCESS]);
+pub static METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&NODE, &PROCESS]);
+
+/// The same without the program itself.
+static MACHINE_METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&NODE]);
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
@@ -54,7 +63,7 @@ const LIBC: &str = if cfg!(target_env = "musl") {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = cli::parse(arguments).and_then(|command| match command {
         Command::Serve(options) => {
-            logger::install(options.log_level);
+            logger::install(options.log_level, options.log_format);
             serve(&options)
         }
         #[cfg(feature = "web-config")]
@@ -75,6 +84,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Serves until it is told to stop. What a flag asks for and cannot be is a [`Usage`]; whatever else goes wrong is
 /// logged.
 fn serve(options: &Options) -> Result<ExitCode, Usage> {
+    let engine = NODE.source().install(engine_of(options)?);
     // Before the server's threads exist, so that no signal finds the program half prepared.
     let taken = Signals::install().and_then(|signals| Ok((signals.stopper()?, signals)));
     let (stop, signals) = match taken {
@@ -83,7 +93,8 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     };
     let running = Arc::<OnceLock<Server>>::default();
     let reload = Arc::new(reload_of(&running));
-    let mut builder = Server::builder(&METRICS);
+    let metrics = if options.exporter_metrics { &METRICS } else { &MACHINE_METRICS };
+    let mut builder = Server::builder(metrics).server_metrics(options.exporter_metrics);
     #[cfg(feature = "web-config")]
     if let Some(file) = &options.config_file {
         builder = builder.web_config_file(file);
@@ -91,9 +102,13 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     let lifecycle = options
         .lifecycle
         .then(|| Lifecycle::new(Arc::clone(&reload), move || stop().map_err(|error| error.to_string())));
-    builder = builder.routes(Arc::new(Paths::new(options.prefix.clone(), lifecycle).with_page(options.page)));
-    for address in &options.listen {
-        builder = builder.listen(address.as_str());
+    let paths = Paths::new(options.prefix.clone(), lifecycle)
+        .metrics_at(options.telemetry_path.as_deref())
+        .of_engine(engine, options.max_requests)
+        .with_page(options.page);
+    builder = builder.routes(Arc::new(paths));
+    for place in places(options)? {
+        builder = builder.listen(place);
     }
     let (server, thread) = match builder.start() {
         Ok(started) => started,
@@ -118,6 +133,33 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     let finished = thread.join();
     log::info!("stopped");
     Ok(if finished.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where to listen.
+fn places(options: &Options) -> Result<Vec<Listen>, Usage> {
+    let mut places: Vec<_> = options.listen.iter().map(|address| Listen::from(address.as_str())).collect();
+    if options.systemd_socket {
+        let inherited = listen_fds().map_err(|error| Usage(format!("--web.systemd-socket: {error}")))?;
+        if inherited.is_empty() {
+            let problem = "--web.systemd-socket: there is no socket: LISTEN_FDS is not set for this process";
+            return Err(Usage(String::from(problem)));
+        }
+        places.extend(inherited);
+    }
+    Ok(places)
+}
+
+/// The collectors that the options ask for.
+fn engine_of(options: &Options) -> Result<Engine, Usage> {
+    let machine = Machine::open(&options.paths).map_err(Usage)?;
+    let mut sources = Vec::new();
+    for entry in collectors::all() {
+        let default = entry.default && !options.disable_defaults;
+        if options.collectors.is_on(&entry.switch).unwrap_or(default) {
+            sources.push((entry, (entry.build)(&options.collectors).map_err(Usage)?));
+        }
+    }
+    Ok(Engine::new(machine, sources, collectors::all()))
 }
 
 /// The server has its routes before it exists, and one of them asks it to reload.

@@ -3,26 +3,34 @@
 //! The paths and the sentences are those of Prometheus. Nothing but reload and quit takes memory.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::borrow::Cow;
 use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
 use std::sync::Arc;
 use std::vec::Vec;
 
+use super::engine::node::Engine;
 use super::page;
 use super::prefix::{Place, Prefix};
 use super::reload::Reload;
 use crate::http::answer::{decoded, query};
-use crate::http::route::{Asked, Document, Route, Routes, TEXT, error_body};
+use crate::http::route::{Asked, Document, Route, Routes, TEXT, Turn, error_body};
 
 /// The paths of the program.
 pub(super) struct Paths {
     prefix: Prefix,
     with_slash: String,
     lifecycle: Option<Lifecycle>,
-    /// Whether browsers get the device page.
-    page: bool,
+    /// The device page, if browsers get it.
+    page: Option<Cow<'static, str>>,
+    /// Where the metrics are below the prefix, without slash, if nowhere else.
+    telemetry: Option<Vec<u8>>,
+    /// What knows which collectors a query may name.
+    engine: Option<&'static Engine>,
+    running: AtomicUsize,
+    most: usize,
     bodies: Bodies,
 }
 
@@ -53,6 +61,9 @@ struct Bodies {
     disabled: Vec<u8>,
     only_post: Vec<u8>,
     only_get: Vec<u8>,
+    /// At a path where the metrics are not.
+    elsewhere: Vec<u8>,
+    busy: Vec<u8>,
 }
 
 /// What is below the prefix.
@@ -110,28 +121,77 @@ impl Paths {
             ),
             only_post: error_body(405, "Only POST or PUT requests allowed", "use POST or PUT"),
             only_get: error_body(405, "Only GET or HEAD requests allowed", "use GET or HEAD"),
+            elsewhere: Vec::new(),
+            busy: Vec::new(),
         };
-        Self { prefix, with_slash, lifecycle, page: false, bodies }
+        let (telemetry, running) = (None, AtomicUsize::new(0));
+        Self {
+            prefix,
+            with_slash,
+            lifecycle,
+            page: None,
+            telemetry,
+            engine: None,
+            running,
+            most: usize::MAX,
+            bodies,
+        }
     }
 
-    /// Whether browsers get the device page at the top.
+    /// The same with metrics at one path only.
+    pub(super) fn metrics_at(mut self, path: Option<&str>) -> Self {
+        if let Some(path) = path {
+            let name = path.trim_start_matches('/');
+            let hint = format!("metrics are at {}", below(self.prefix.path(), name));
+            self.bodies.elsewhere = error_body(404, "nothing is served at this path", &hint);
+            self.telemetry = Some(name.into());
+        }
+        self
+    }
+
+    /// The same for the collectors of an engine, with so many scrapes at once.
+    pub(super) fn of_engine(mut self, engine: &'static Engine, most: usize) -> Self {
+        let detail = format!("limit of concurrent requests reached ({most})");
+        self.bodies.busy = error_body(503, &detail, "try again later, or raise --web.max-requests");
+        (self.engine, self.most) = (Some(engine), most);
+        self
+    }
+
+    /// The same with the device page for browsers at the top. It is made here for the metrics' path.
     pub(super) fn with_page(mut self, wanted: bool) -> Self {
-        self.page = wanted;
+        self.page = wanted.then(|| page::html(self.telemetry.as_deref()));
         self
     }
 
     /// What is served at the prefix itself.
     fn top(&self, asked: &Asked<'_>, slash: bool) -> Route<'_> {
         // Whoever asks for some of the metrics, wants metrics.
-        let shows = self.page && asked.prefers_html && query(asked.target).is_empty();
-        if !shows || !matches!(asked.method, b"GET" | b"HEAD") {
-            return Route::Metrics;
+        let wants = asked.prefers_html && query(asked.target).is_empty();
+        match &self.page {
+            Some(html) if wants && matches!(asked.method, b"GET" | b"HEAD") => Route::Document(if slash {
+                page::document(html)
+            } else {
+                Document::error(302, &self.bodies.slash[..]).at(&self.with_slash).with_fields(page::VARIES)
+            }),
+            _ => self.metrics(asked.method, asked.target, None),
         }
-        Route::Document(if slash {
-            page::document()
-        } else {
-            Document::error(302, &self.bodies.slash[..]).at(&self.with_slash).with_fields(page::VARIES)
-        })
+    }
+
+    /// The metrics, if they are at this path and its query can be followed.
+    fn metrics(&self, method: &[u8], target: &[u8], rest: Option<&[u8]>) -> Route<'_> {
+        if let Some(path) = &self.telemetry {
+            if !decoded(rest.unwrap_or_default()).eq(path.iter().copied()) {
+                return Route::Document(Document::error(404, &self.bodies.elsewhere[..]));
+            }
+        }
+        let Some(engine) = self.engine.filter(|_| method == b"GET") else { return Route::Metrics };
+        match engine.selection(query(target)) {
+            Ok(_) => Route::Metrics,
+            Err(problem) => {
+                let hint = "see the list of collectors in --help";
+                Route::Document(Document::error(400, error_body(400, &problem, hint)))
+            }
+        }
     }
 
     fn page(&self, method: &[u8], page: Page) -> Route<'_> {
@@ -165,12 +225,20 @@ impl Routes for Paths {
             // It asks about the server, not about a path (RFC 9110 §9.3.7).
             _ if target == b"*" && method == b"OPTIONS" => Route::Metrics,
             Place::Top { slash } => self.top(asked, slash),
-            Place::Below(rest) => self.page(method, Page::at(rest)),
+            Place::Below(rest) => match Page::at(rest) {
+                Page::Metrics => self.metrics(method, target, rest),
+                page => self.page(method, page),
+            },
             Place::Root if matches!(method, b"GET" | b"HEAD") => {
                 Route::Document(Document::error(302, &self.bodies.redirect[..]).at(self.prefix.path()))
             }
             Place::Root | Place::Outside => Route::Document(Document::error(404, &self.bodies.outside[..])),
         }
+    }
+
+    fn begin_scrape(&self) -> Result<Turn<'_>, Document<'_>> {
+        let busy = || Document::error(503, &self.bodies.busy[..]);
+        Turn::take(&self.running, self.most).ok_or_else(busy)
     }
 }
 
@@ -280,12 +348,13 @@ mod tests {
 
     #[test]
     fn a_browser_gets_the_page_at_the_top_and_nowhere_else() {
+        let html_page = page::html(None);
         for prefix in ["/", "/a/b"] {
             let paths = paths(prefix).with_page(true);
             let top = below(prefix, "");
             for method in ["GET", "HEAD"] {
                 let html = Asked { prefers_html: true, ..asked(method, &top) };
-                assert_eq!(paths.route(&html).document(), Some(page::document()), "{method} {top}");
+                assert_eq!(paths.route(&html).document(), Some(page::document(&html_page)), "{method} {top}");
                 assert!(is_metrics(&paths, method, &top), "{method} {top}");
             }
             for (method, target) in [
@@ -306,6 +375,20 @@ mod tests {
     }
 
     #[test]
+    fn metrics_are_at_one_path_if_it_was_given() {
+        for (prefix, path) in [("/", "/m/x"), ("/a", "/a/m/x")] {
+            let paths = paths(prefix).metrics_at(Some("/m/x"));
+            assert!(is_metrics(&paths, "GET", path) && is_metrics(&paths, "POST", &format!("{path}?a=b")));
+            for other in ["metrics", "m", "m/x/"] {
+                let document = document(&paths, "GET", &below(prefix, other));
+                assert_eq!(document.status, 404, "{other}");
+                assert!(body(&document).ends_with(&format!("metrics are at {path}\n")));
+            }
+            assert_eq!(document(&paths, "GET", &below(prefix, "-/healthy")).status, 200);
+        }
+    }
+
+    #[test]
     fn a_browser_is_led_to_the_slash_behind_the_prefix() {
         let paths = paths("/a%20b").with_page(true);
         let html = |method| Asked { prefers_html: true, ..asked(method, "/a%20b") };
@@ -316,6 +399,16 @@ mod tests {
         }
         assert_eq!(paths.route(&html("DELETE")), Route::Metrics);
         assert!(is_metrics(&paths, "GET", "/a%20b"));
+    }
+
+    #[test]
+    fn no_more_scrapes_run_than_allowed() {
+        let mut paths = paths("/");
+        paths.most = 2;
+        let turns = [paths.begin_scrape().unwrap(), paths.begin_scrape().unwrap()];
+        assert_eq!(paths.begin_scrape().unwrap_err().status, 503);
+        drop(turns);
+        assert!(paths.begin_scrape().is_ok());
     }
 
     #[test]

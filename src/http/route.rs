@@ -2,6 +2,7 @@
 //! path is the metrics path.
 
 use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::borrow::Cow;
 use std::vec::Vec;
 
@@ -11,6 +12,11 @@ use super::error_page;
 pub(crate) trait Routes: fmt::Debug + Send + Sync {
     /// Decides by what was asked.
     fn route(&self, asked: &Asked<'_>) -> Route<'_>;
+
+    /// Lets a scrape begin, or says why not. The turn ends with the response.
+    fn begin_scrape(&self) -> Result<Turn<'_>, Document<'_>> {
+        Ok(Turn(None))
+    }
 }
 
 /// What decides about the way of a request.
@@ -21,6 +27,26 @@ pub(crate) struct Asked<'a> {
     pub(crate) target: &'a [u8],
     /// The client would rather have HTML than metrics: it is a browser.
     pub(crate) prefers_html: bool,
+}
+
+/// A scrape that counts as running as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Turn<'a>(Option<&'a AtomicUsize>);
+
+impl<'a> Turn<'a> {
+    /// Takes a turn unless `most` are taken.
+    pub(crate) fn take(running: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let turn = Self(Some(running));
+        (running.fetch_add(1, Ordering::Relaxed) < most).then_some(turn)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(running) = self.0 {
+            running.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Where a request goes.

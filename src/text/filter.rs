@@ -22,6 +22,11 @@ impl<'a> NameFilter<'a> {
         filter
     }
 
+    /// The query string.
+    pub(crate) const fn query(&self) -> &'a [u8] {
+        self.query
+    }
+
     /// Whether anything is filtered out.
     #[must_use]
     pub const fn is_active(&self) -> bool {
@@ -51,12 +56,18 @@ impl<'a> NameFilter<'a> {
     }
 
     fn names(&self) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.query.split(|byte| *byte == b'&').filter_map(|pair| {
-            let equals = pair.iter().position(|byte| *byte == b'=')?;
-            let (key, value) = (&pair[..equals], &pair[equals + 1..]);
+        pairs(self.query).filter_map(|(key, value)| {
             (!value.is_empty() && decoded(key).eq(b"name[]".iter().copied())).then_some(value)
         })
     }
+}
+
+/// The keys and values of a query string, as they were sent.
+pub(crate) fn pairs(query: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    query.split(|byte| *byte == b'&').filter_map(|pair| {
+        let equals = pair.iter().position(|byte| *byte == b'=')?;
+        Some((&pair[..equals], &pair[equals + 1..]))
+    })
 }
 
 /// What a filter wants of one family: the same for all its rows, so each name is looked for once.
@@ -84,7 +95,7 @@ impl Verdicts {
 }
 
 /// The bytes of a form-encoded text.
-fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
+pub(crate) fn decoded(text: &[u8]) -> impl Iterator<Item = u8> {
     let mut at = 0;
     core::iter::from_fn(move || {
         let byte = *text.get(at)?;

@@ -15,6 +15,8 @@ mod page;
 
 pub use filter::NameFilter;
 pub(crate) use filter::Verdicts;
+#[cfg(feature = "exporter")]
+pub(crate) use filter::{decoded as form_decoded, pairs};
 pub use format::{Escaping, Format, Syntax};
 pub use kind::Kind;
 #[doc(hidden)]

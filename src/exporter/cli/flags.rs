@@ -1,9 +1,11 @@
 //! The table of flags: to add one is to add a line here, and its effect where its command is read.
 
+use crate::exporter::collectors;
+
 /// A flag of the command line, without its dashes.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Flag {
-    pub(super) long: &'static str,
+pub(crate) struct Flag {
+    pub(crate) long: &'static str,
     pub(super) short: Option<char>,
     pub(super) kind: Kind,
     pub(super) help: &'static [&'static str],
@@ -11,7 +13,7 @@ pub(super) struct Flag {
 
 /// What stands behind a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     /// A value, described by a word.
     Value(&'static str),
     /// The same, and the flag may be given several times.
@@ -23,8 +25,13 @@ pub(super) enum Kind {
 }
 
 impl Flag {
-    const fn new(long: &'static str, kind: Kind, help: &'static [&'static str]) -> Self {
+    pub(crate) const fn new(long: &'static str, kind: Kind, help: &'static [&'static str]) -> Self {
         Self { long, short: None, kind, help }
+    }
+
+    /// Whether it is about one collector, or about which of them run.
+    pub(super) fn is_of_collector(&self) -> bool {
+        self.long.starts_with("collector.")
     }
 
     const fn short(mut self, letter: char) -> Self {
@@ -34,7 +41,13 @@ impl Flag {
 }
 
 /// Flags under their headings.
-pub(super) type Groups = &'static [(&'static str, &'static [&'static Flag])];
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Groups {
+    /// Those of the command itself.
+    pub(super) own: &'static [(&'static str, &'static [&'static Flag])],
+    /// Whether those of the collectors belong to them.
+    pub(super) collectors: bool,
+}
 
 /// Where the program listens unless told otherwise.
 pub(super) const DEFAULT_ADDRESS: &str = ":9100";
@@ -54,6 +67,28 @@ pub(super) static CONFIG_FILE: Flag = Flag::new(
     "web.config.file",
     Kind::Value("FILE"),
     &["TLS, passwords, headers and a rate limit, in the format of all Prometheus exporters. Default none."],
+);
+pub(super) static TELEMETRY_PATH: Flag = Flag::new(
+    "web.telemetry-path",
+    Kind::Value("PATH"),
+    &["Where the metrics are. Default every path that is nothing else; if given, other paths are not found."],
+);
+/// How many scrapes run at once unless told otherwise.
+pub(super) const DEFAULT_MAX_REQUESTS: usize = 40;
+pub(super) static MAX_REQUESTS: Flag = Flag::new(
+    "web.max-requests",
+    Kind::Value("N"),
+    &["How many scrapes may run at once; others get 503. 0 for no limit. Default 40."],
+);
+pub(super) static DISABLE_EXPORTER_METRICS: Flag = Flag::new(
+    "web.disable-exporter-metrics",
+    Kind::Switch,
+    &["Leaves out what the program tells of itself: process_* and the metrics of its server."],
+);
+pub(super) static SYSTEMD_SOCKET: Flag = Flag::new(
+    "web.systemd-socket",
+    Kind::Switch,
+    &["Serves on the sockets that systemd has opened, instead of opening any."],
 );
 pub(super) static EXTERNAL_URL: Flag = Flag::new(
     "web.external-url",
@@ -78,10 +113,34 @@ pub(super) static PAGE: Flag = Flag::new(
     Kind::Switch,
     &["Shows browsers a page about this device at \"/\"; everyone else gets metrics. Default on."],
 );
+pub(super) static PROCFS: Flag =
+    Flag::new("path.procfs", Kind::Value("DIR"), &["Where procfs is mounted. Default \"/proc\"."]);
+pub(super) static SYSFS: Flag =
+    Flag::new("path.sysfs", Kind::Value("DIR"), &["Where sysfs is mounted. Default \"/sys\"."]);
+pub(super) static ROOTFS: Flag = Flag::new(
+    "path.rootfs",
+    Kind::Value("DIR"),
+    &["Where the root of the machine is, if the program runs in a container. Default \"/\"."],
+);
+pub(super) static UDEV_DATA: Flag = Flag::new(
+    "path.udev.data",
+    Kind::Value("DIR"),
+    &["Where udev keeps what it knows of devices. Default \"/run/udev/data\"."],
+);
+pub(super) static DISABLE_DEFAULTS: Flag = Flag::new(
+    "collector.disable-defaults",
+    Kind::Switch,
+    &["Only the collectors that are switched on by a flag run."],
+);
 pub(super) static LOG_LEVEL: Flag = Flag::new(
     "log.level",
     Kind::Value("LEVEL"),
     &["What to log on standard error: debug, info, warn or error. Default \"info\"."],
+);
+pub(super) static LOG_FORMAT: Flag = Flag::new(
+    "log.format",
+    Kind::Value("FORMAT"),
+    &["How the log is written: logfmt or json. Default \"logfmt\"."],
 );
 pub(super) static HELP: Flag = Flag::new("help", Kind::Question, &["Print this help and exit."]).short('h');
 pub(super) static VERSION: Flag =
@@ -100,23 +159,40 @@ pub(super) static USER: Flag = Flag::new(
 );
 
 /// The flags of the program without a command.
-pub(super) const SERVE: Groups = &[
-    ("Serving", &[&LISTEN, &CONFIG_FILE, &PAGE]),
+pub(super) const SERVE: Groups = Groups { own: PROGRAM, collectors: true };
+const PROGRAM: &[(&str, &[&Flag])] = &[
+    (
+        "Serving",
+        &[
+            &LISTEN,
+            &SYSTEMD_SOCKET,
+            &CONFIG_FILE,
+            &TELEMETRY_PATH,
+            &MAX_REQUESTS,
+            &DISABLE_EXPORTER_METRICS,
+            &PAGE,
+        ],
+    ),
     ("Behind a proxy", &[&EXTERNAL_URL, &ROUTE_PREFIX]),
     ("Lifecycle", &[&ENABLE_LIFECYCLE]),
-    ("Logging", &[&LOG_LEVEL]),
+    ("Logging", &[&LOG_LEVEL, &LOG_FORMAT]),
     OTHER,
+    ("The machine", &[&PROCFS, &SYSFS, &ROOTFS, &UDEV_DATA]),
+    ("Collectors", &[&DISABLE_DEFAULTS]),
 ];
 /// The flags of `check web-config`.
 #[cfg(feature = "web-config")]
-pub(super) const CHECK: Groups = &[OTHER];
+pub(super) const CHECK: Groups = Groups { own: &[OTHER], collectors: false };
 /// The flags of `hash-password`.
 #[cfg(feature = "web-config")]
-pub(super) const HASH_PASSWORD: Groups = &[("Hashing", &[&COST, &USER]), OTHER];
+pub(super) const HASH_PASSWORD: Groups =
+    Groups { own: &[("Hashing", &[&COST, &USER]), OTHER], collectors: false };
 
 const OTHER: (&str, &[&Flag]) = ("Other", &[&HELP, &VERSION]);
 
 /// All flags of a table.
 pub(super) fn all(groups: Groups) -> impl Iterator<Item = &'static Flag> {
-    groups.iter().flat_map(|(_, flags)| flags.iter().copied())
+    let collectors = groups.collectors.then(collectors::all).into_iter().flatten();
+    let own = groups.own.iter().flat_map(|(_, flags)| flags.iter().copied());
+    own.chain(collectors.flat_map(|entry| [&entry.switch].into_iter().chain(entry.flags.iter().copied())))
 }

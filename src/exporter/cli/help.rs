@@ -4,7 +4,8 @@ use core::fmt::Write;
 use std::format;
 use std::string::String;
 
-use super::flags::{Groups, Kind, SERVE};
+use super::flags::{Flag, Groups, Kind, SERVE};
+use crate::exporter::collectors;
 
 /// What there is a help text about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,21 +70,31 @@ an argument, which every user of the machine could see.
 
 fn page(begin: &str, groups: Groups, end: &str) -> String {
     let mut out = String::from(begin);
-    for (group, flags) in groups {
-        let _ = write!(out, "\n{group}:\n");
-        for flag in *flags {
-            let short = flag.short.map(|letter| format!("-{letter}, ")).unwrap_or_default();
-            let (no, value) = match flag.kind {
-                Kind::Value(what) | Kind::Values(what) => ("", format!("={what}")),
-                Kind::Switch => ("[no-]", String::new()),
-                Kind::Question => ("", String::new()),
-            };
-            let _ = writeln!(out, "  {short}--{no}{}{value}", flag.long);
-            for line in flag.help {
-                let _ = writeln!(out, "        {line}");
-            }
+    for (heading, flags) in groups.own {
+        let _ = write!(out, "\n{heading}:\n");
+        flags.iter().for_each(|flag| describe(&mut out, flag, ""));
+    }
+    for (heading, entries) in collectors::GROUPS.into_iter().filter(|_| groups.collectors) {
+        let _ = write!(out, "\n{heading}:\n");
+        for entry in entries {
+            describe(&mut out, &entry.switch, if entry.default { "" } else { " Off by default." });
+            entry.flags.iter().for_each(|flag| describe(&mut out, flag, ""));
         }
     }
     out.push_str(end);
     out
+}
+
+fn describe(out: &mut String, flag: &Flag, end: &str) {
+    let short = flag.short.map(|letter| format!("-{letter}, ")).unwrap_or_default();
+    let (no, value) = match flag.kind {
+        Kind::Value(what) | Kind::Values(what) => ("", format!("={what}")),
+        Kind::Switch => ("[no-]", String::new()),
+        Kind::Question => ("", String::new()),
+    };
+    let _ = writeln!(out, "  {short}--{no}{}{value}", flag.long);
+    for (at, line) in flag.help.iter().enumerate() {
+        let end = if at + 1 == flag.help.len() { end } else { "" };
+        let _ = writeln!(out, "        {line}{end}");
+    }
 }

@@ -6,14 +6,29 @@
 
 mod digest;
 
+use std::borrow::Cow;
+use std::format;
+use std::string::String;
+
 use crate::http::route::{Document, LONGEST_FIELDS};
 
 /// Says that the answer depends on who asks.
 pub(super) const VARIES: &[u8] = b"Vary: Accept\r\n";
 
-/// The page as a response.
-pub(super) fn document() -> Document<'static> {
-    Document::new(200, "text/html; charset=utf-8", HTML.as_bytes()).with_fields(&FIELDS)
+/// The document, for metrics at this path below the prefix.
+pub(super) fn html(path: Option<&[u8]>) -> Cow<'static, str> {
+    match path.map(String::from_utf8_lossy) {
+        Some(path) if path != "metrics" => {
+            let path = path.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+            Cow::Owned(HTML.replace("href=\"metrics\"", &format!("href=\"{path}\"")))
+        }
+        _ => Cow::Borrowed(HTML),
+    }
+}
+
+/// The document as a response.
+pub(super) fn document(html: &str) -> Document<'_> {
+    Document::new(200, "text/html; charset=utf-8", html.as_bytes()).with_fields(&FIELDS)
 }
 
 const STYLE: &str = include_str!("page.css");
@@ -72,8 +87,6 @@ const FIELDS_LENGTH: usize = length(PARTS);
 
 #[cfg(test)]
 mod tests {
-    use std::string::String;
-
     use super::*;
 
     /// It is part of a program for small flash memories.
@@ -117,8 +130,16 @@ mod tests {
             let mut room = [0; 44];
             base64::engine::general_purpose::STANDARD.encode_slice(digest, &mut room).unwrap();
             let digest = core::str::from_utf8(&room).unwrap();
-            assert!(fields.contains(&std::format!("; {directive} 'sha256-{digest}';")), "{fields}");
+            assert!(fields.contains(&format!("; {directive} 'sha256-{digest}';")), "{fields}");
         }
+    }
+
+    #[test]
+    fn the_links_lead_to_the_path_of_the_metrics() {
+        assert!(matches!(html(None), Cow::Borrowed(_)) && matches!(html(Some(b"metrics")), Cow::Borrowed(_)));
+        let other = html(Some(b"m/\"<x>&y"));
+        assert_eq!(other.matches("<a href=\"m/&quot;&lt;x>&amp;y\">").count(), 2);
+        assert!(!other.contains("href=\"metrics\""));
     }
 
     #[test]

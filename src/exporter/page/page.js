@@ -405,6 +405,7 @@ function table() {
 
 // Also right if the path of the page ends without a slash.
 const base = location.pathname.replace(/\/?$/, "/");
+const metrics = base + document.links[0].getAttribute("href");
 for (const link of document.links) link.href = base + link.getAttribute("href");
 
 let timer, answered, busy, failures = 0;
@@ -433,7 +434,7 @@ async function poll() {
 	if (busy || document.hidden) return;
 	busy = true;
 	try {
-		const answer = await fetch(base + "metrics", { headers: { Accept: "text/plain;version=0.0.4" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
+		const answer = await fetch(metrics, { headers: { Accept: "text/plain;version=0.0.4" }, cache: "no-store", signal: AbortSignal.timeout(PATIENCE) });
 		const at = performance.now() / 1000;
 		if (!answer.ok) throw Error(`status ${answer.status}`);
 		show(await answer.text(), at);

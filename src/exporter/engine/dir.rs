@@ -1,0 +1,183 @@
+//! A directory of the kernel's files, read relative to its descriptor (openat(2)) into buffers that are kept.
+
+use core::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::vec::Vec;
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
+use rustix::io::{Errno, read};
+
+use super::names::Names;
+use super::parse::{trim, unsigned};
+use super::problem::Problem;
+
+/// The longest attribute of sysfs that is read: one read(2) of so many bytes, as the kernel's own documentation
+/// (filesystems/sysfs) has one value in a file.
+pub(crate) const ATTRIBUTE: usize = 128;
+
+/// The largest file that is read. `/proc/interrupts` of a machine with 4,096 CPUs has some 5 MB.
+pub(crate) const FILE: usize = 16 << 20;
+
+/// Room for an attribute.
+pub(crate) type Attribute = [u8; ATTRIBUTE];
+
+/// Never for writing, never waiting for a peer: a FIFO in the place of a file reads as empty.
+const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
+
+/// An open directory.
+#[derive(Debug)]
+pub(crate) struct Dir {
+    descriptor: OwnedFd,
+}
+
+impl Dir {
+    /// Opens a directory by its path.
+    pub(crate) fn open(path: impl AsRef<[u8]>) -> Result<Self, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(CWD, path.as_ref(), flags, Mode::empty()).map(|descriptor| Self { descriptor })
+    }
+
+    /// A directory below this one.
+    pub(crate) fn below(&self, path: impl AsRef<[u8]>) -> Result<Self, Errno> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.descriptor, path.as_ref(), flags, Mode::empty()).map(|descriptor| Self { descriptor })
+    }
+
+    /// A file, opened for reading.
+    pub(crate) fn file(&self, path: impl AsRef<[u8]>) -> Result<OwnedFd, Errno> {
+        openat(&self.descriptor, path.as_ref(), READ, Mode::empty())
+    }
+
+    /// For tests of what may hang.
+    #[cfg(test)]
+    pub(super) fn open_and_wait(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
+        openat(&self.descriptor, path, OFlags::RDONLY, Mode::empty())
+    }
+
+    /// A whole file, of [`FILE`] bytes at most. What the buffer held is gone.
+    pub(crate) fn whole<'b>(
+        &self,
+        path: impl AsRef<[u8]>,
+        into: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], Problem> {
+        let path = path.as_ref();
+        self.read_whole(path, into).map_err(|errno| Problem::unreadable(path, errno))?;
+        Ok(into)
+    }
+
+    pub(crate) fn read_whole(&self, path: &[u8], into: &mut Vec<u8>) -> Result<(), Errno> {
+        let file = self.file(path)?;
+        into.clear();
+        loop {
+            if into.capacity() - into.len() < STEP {
+                into.reserve(STEP);
+            }
+            match read(&file, spare_capacity(into)) {
+                Ok(0) => return Ok(()),
+                Ok(_) if into.len() > FILE => return Err(Errno::FBIG),
+                Ok(_) | Err(Errno::INTR) => {}
+                Err(errno) => return Err(errno),
+            }
+        }
+    }
+
+    /// An attribute of sysfs: one read(2), trimmed of white space.
+    pub(crate) fn attribute<'b>(
+        &self,
+        path: impl AsRef<[u8]>,
+        into: &'b mut Attribute,
+    ) -> Result<&'b [u8], Errno> {
+        let file = self.file(path)?;
+        let length = loop {
+            match read(&file, &mut into[..]) {
+                Err(Errno::INTR) => {}
+                other => break other?,
+            }
+        };
+        Ok(trim(into.get(..length).unwrap_or_default()))
+    }
+
+    /// An attribute that is a number without sign.
+    pub(crate) fn number(&self, path: impl AsRef<[u8]>) -> Option<u64> {
+        let mut text = [0; ATTRIBUTE];
+        unsigned(self.attribute(path, &mut text).ok()?)
+    }
+
+    /// The names in a directory in their order, without `.` and `..`.
+    pub(crate) fn list(&self, path: impl AsRef<[u8]>, names: &mut Names) -> Result<(), Errno> {
+        names.clear();
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let directory = openat(&self.descriptor, path.as_ref(), flags, Mode::empty())?;
+        let mut buffer = [const { MaybeUninit::uninit() }; 4096];
+        let mut entries = RawDir::new(&directory, &mut buffer);
+        while let Some(entry) = entries.next() {
+            let entry = entry?;
+            let name = entry.file_name().to_bytes();
+            if !matches!(name, b"." | b"..") {
+                if names.len() == MOST_NAMES {
+                    break;
+                }
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(())
+    }
+
+    /// Where a symbolic link leads.
+    pub(crate) fn link<'b>(&self, path: impl AsRef<[u8]>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        let length = readlinkat_raw(&self.descriptor, path.as_ref(), &mut *into)?;
+        Ok(into.get(..length).unwrap_or_default())
+    }
+}
+
+/// The least room for one read(2). Most files of procfs come in pieces of a page.
+const STEP: usize = 4096;
+
+/// So many entries of one directory are looked at: more than the largest number of processes.
+const MOST_NAMES: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+    use crate::exporter::engine::testing::Tree;
+
+    #[test]
+    fn files_attributes_lists_and_links() {
+        let tree =
+            Tree::new(&[("a/big", &"x".repeat(10_000)), ("a/small", " 12\n"), ("a/c10", ""), ("a/c2", "")]);
+        symlink("small", tree.path("a/link")).unwrap();
+        let dir = Dir::open(tree.path("").as_os_str().as_encoded_bytes()).unwrap();
+        let mut buffer = Vec::new();
+        assert_eq!(dir.whole("a/big", &mut buffer).unwrap().len(), 10_000);
+        let mut text = [0; ATTRIBUTE];
+        assert_eq!(dir.attribute("a/small", &mut text), Ok(&b"12"[..]));
+        assert_eq!(dir.attribute("a/big", &mut text).map(<[u8]>::len), Ok(ATTRIBUTE));
+        assert_eq!(dir.number("a/small"), Some(12));
+        let mut names = Names::default();
+        dir.below("a").unwrap().list(".", &mut names).unwrap();
+        assert!(names.iter().eq([&b"big"[..], b"c2", b"c10", b"link", b"small"]));
+        let mut room = [0; 64];
+        assert_eq!(dir.link("a/link", &mut room), Ok(&b"small"[..]));
+        assert_eq!(dir.attribute("a/none", &mut text), Err(Errno::NOENT));
+        assert_eq!(dir.list("a/big", &mut names), Err(Errno::NOTDIR));
+        assert!(dir.whole("a", &mut buffer).is_err());
+    }
+
+    #[test]
+    fn a_fifo_does_not_block() {
+        let tree = Tree::new(&[("x", "")]);
+        let path = tree.path("fifo");
+        rustix::fs::mknodat(CWD, &path, rustix::fs::FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let dir = Dir::open(tree.path("").as_os_str().as_encoded_bytes()).unwrap();
+        let mut text = [0; ATTRIBUTE];
+        assert_eq!(dir.attribute("fifo", &mut text), Ok(&b""[..]));
+        // With a writer that writes nothing the kernel says EAGAIN.
+        let _both = fs::OpenOptions::new().read(true).write(true).open(&path).unwrap();
+        assert_eq!(dir.attribute("fifo", &mut text), Err(Errno::AGAIN));
+    }
+}

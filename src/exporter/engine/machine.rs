@@ -1,0 +1,66 @@
+//! The machine that is looked at: where its procfs, its sysfs and its file systems are.
+
+use std::format;
+use std::string::String;
+use std::sync::Arc;
+
+use super::dir::Dir;
+use super::patience::Patience;
+
+/// Where things are: `--path.procfs` and its kin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Paths {
+    pub(crate) procfs: String,
+    pub(crate) sysfs: String,
+    pub(crate) rootfs: String,
+    pub(crate) udev_data: String,
+}
+
+impl Default for Paths {
+    fn default() -> Self {
+        Self {
+            procfs: String::from("/proc"),
+            sysfs: String::from("/sys"),
+            rootfs: String::from("/"),
+            udev_data: String::from("/run/udev/data"),
+        }
+    }
+}
+
+/// The directories, open, and what is asked of them with a time limit.
+#[derive(Debug)]
+pub(crate) struct Machine {
+    pub(crate) procfs: Arc<Dir>,
+    pub(crate) sysfs: Arc<Dir>,
+    pub(crate) rootfs: Arc<Dir>,
+    /// None where udev does not run.
+    pub(crate) udev_data: Option<Dir>,
+    /// The path of `rootfs` without a slash at its end; empty for `/`.
+    pub(crate) root: String,
+    pub(crate) patience: Patience,
+}
+
+impl Machine {
+    /// Opens the directories.
+    ///
+    /// # Errors
+    /// One line that names the flag, the path and the reason.
+    pub(crate) fn open(paths: &Paths) -> Result<Self, String> {
+        let open = |flag: &str, path: &str| {
+            Dir::open(path)
+                .map(Arc::new)
+                .map_err(|errno| format!("--path.{flag}={path}: {}", std::io::Error::from(errno)))
+        };
+        let (procfs, sysfs) = (open("procfs", &paths.procfs)?, open("sysfs", &paths.sysfs)?);
+        let rootfs = open("rootfs", &paths.rootfs)?;
+        let patience = Patience::new(Arc::clone(&procfs), Arc::clone(&sysfs), Arc::clone(&rootfs));
+        Ok(Self {
+            procfs,
+            sysfs,
+            rootfs,
+            udev_data: Dir::open(&paths.udev_data).ok(),
+            root: String::from(paths.rootfs.trim_end_matches('/')),
+            patience,
+        })
+    }
+}

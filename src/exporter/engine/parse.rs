@@ -1,0 +1,186 @@
+//! What the kernel's text files are made of: lines, fields and numbers. All of it takes any bytes.
+
+/// The lines of a file, without their ends.
+pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+}
+
+/// The fields of a line, separated by blanks.
+pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
+    line.split(|byte| byte.is_ascii_whitespace()).filter(|field| !field.is_empty())
+}
+
+/// The text without white space and NUL at its ends.
+pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., last] = text {
+        if !last.is_ascii_whitespace() && *last != 0 {
+            break;
+        }
+        text = rest;
+    }
+    text.trim_ascii_start()
+}
+
+/// Splits at the first of these bytes, which belongs to neither part.
+pub(crate) fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
+    let place = text.iter().position(|byte| *byte == at)?;
+    Some((text.get(..place)?, text.get(place + 1..)?))
+}
+
+/// Decimal digits and nothing else.
+#[inline]
+pub(crate) fn unsigned(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    let mut value = 0_u64;
+    for digit in digits {
+        let digit = digit.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(digit.into())?;
+    }
+    Some(value)
+}
+
+/// The same with a sign, perhaps.
+pub(crate) fn signed(text: &[u8]) -> Option<i64> {
+    match text {
+        [b'-', digits @ ..] => 0_i64.checked_sub_unsigned(unsigned(digits)?),
+        [b'+', digits @ ..] | digits => i64::try_from(unsigned(digits)?).ok(),
+    }
+}
+
+/// Hexadecimal digits and nothing else, without prefix.
+pub(crate) fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    digits.iter().try_fold(0, |value, digit| Some(value << 4 | u64::from(char::from(*digit).to_digit(16)?)))
+}
+
+/// As strtol(3) with base 0: `0x…` is hexadecimal, a leading 0 octal.
+pub(crate) fn any_base(text: &[u8]) -> Option<i64> {
+    let (negative, digits) = match text {
+        [b'-', digits @ ..] => (true, digits),
+        digits => (false, digits),
+    };
+    let value = match digits {
+        [b'0', b'x' | b'X', digits @ ..] => hexadecimal(digits)?,
+        [b'0', digits @ ..] if !digits.is_empty() => digits.iter().try_fold(0_u64, |value, digit| {
+            value.checked_mul(8)?.checked_add(char::from(*digit).to_digit(8)?.into())
+        })?,
+        digits => unsigned(digits)?,
+    };
+    if negative { 0_i64.checked_sub_unsigned(value) } else { i64::try_from(value).ok() }
+}
+
+/// A number with decimals.
+pub(crate) fn float(text: &[u8]) -> Option<f64> {
+    core::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+/// Text for a label: as it is if it is UTF-8, else through `spare`, with U+FFFD for what is not.
+pub(crate) fn lossy<'a>(bytes: &'a [u8], spare: &'a mut Spare) -> &'a str {
+    if let Ok(text) = core::str::from_utf8(bytes) {
+        return text;
+    }
+    let length = lossy_into(bytes, spare);
+    spare.get(..length).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
+}
+
+/// Room for text that is not UTF-8; what does not fit is cut off.
+pub(crate) type Spare = [u8; SPARE];
+
+/// Empty room.
+pub(crate) const NO_TEXT: Spare = [0; SPARE];
+
+const SPARE: usize = 512;
+
+/// Copies as much text as fits, and gives its length.
+pub(super) fn lossy_into(bytes: &[u8], into: &mut [u8]) -> usize {
+    let mut at = 0;
+    for chunk in bytes.utf8_chunks() {
+        let replaced = if chunk.invalid().is_empty() { "" } else { "\u{fffd}" };
+        for text in [chunk.valid(), replaced] {
+            let length = text.floor_boundary(into.len() - at);
+            if let (Some(room), Some(text)) = (into.get_mut(at..at + length), text.as_bytes().get(..length)) {
+                room.copy_from_slice(text);
+                at += length;
+            }
+            if length < text.len() {
+                return at;
+            }
+        }
+    }
+    at
+}
+
+trait Boundary {
+    fn floor_boundary(&self, at: usize) -> usize;
+}
+
+impl Boundary for str {
+    // `str::floor_char_boundary` is younger than the oldest compiler we promise.
+    fn floor_boundary(&self, at: usize) -> usize {
+        if at >= self.len() {
+            return self.len();
+        }
+        (0..=at).rev().find(|at| self.is_char_boundary(*at)).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::string::String;
+    use std::vec::Vec;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn numbers_of_every_base() {
+        for (text, value) in [
+            ("0", 0),
+            ("10", 10),
+            ("0x1f", 31),
+            ("-0x2", -2),
+            ("010", 8),
+            ("-5", -5),
+            ("0xffffffff", 0xffff_ffff),
+        ] {
+            assert_eq!(any_base(text.as_bytes()), Some(value), "{text}");
+        }
+        for text in ["", "-", "0x", "09", "1 ", "x", "99999999999999999999", "0x11111111111111111"] {
+            assert_eq!(any_base(text.as_bytes()), None, "{text}");
+        }
+        assert_eq!(signed(b"-9223372036854775808"), Some(i64::MIN));
+        assert_eq!(trim(b" a b \n\0"), b"a b");
+        assert_eq!(split_once(b"a:b:c", b':'), Some((&b"a"[..], &b"b:c"[..])));
+    }
+
+    proptest! {
+        #[test]
+        fn numbers_are_as_the_standard_library_reads_them(text in "[+-]?[0-9]{0,21}", bytes: Vec<u8>) {
+            let plain = if text.starts_with('+') { None } else { text.parse::<u64>().ok() };
+            prop_assert_eq!(unsigned(text.as_bytes()), plain);
+            prop_assert_eq!(signed(text.as_bytes()), text.parse::<i64>().ok());
+            prop_assert_eq!(hexadecimal(text.as_bytes()), u64::from_str_radix(&text, 16).ok().filter(|_| text.len() <= 16 && !text.starts_with('+')));
+            let _ = (any_base(&bytes), float(&bytes), signed(&bytes), fields(&bytes).count(), trim(&bytes));
+        }
+
+        #[test]
+        fn lossy_text_is_as_the_standard_library_has_it(bytes in proptest::collection::vec(any::<u8>(), 0..150)) {
+            let mut spare = NO_TEXT;
+            prop_assert_eq!(lossy(&bytes, &mut spare), String::from_utf8_lossy(&bytes));
+            let mut small = [0; 16];
+            let length = lossy_into(&bytes, &mut small);
+            let whole = format!("{}", String::from_utf8_lossy(&bytes));
+            prop_assert!(whole.as_bytes().starts_with(&small[..length]));
+            prop_assert!(core::str::from_utf8(&small[..length]).is_ok());
+        }
+    }
+}

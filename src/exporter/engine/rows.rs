@@ -1,0 +1,97 @@
+//! Samples that are found device by device and shown family by family.
+
+use std::vec::Vec;
+
+use crate::text::{Kind, Number, Page};
+
+/// The most labels of one sample.
+pub(crate) const MOST_LABELS: usize = 20;
+
+/// Samples in the order they were found. [`Rows::write`] shows them grouped by family, families by name, the samples
+/// of a family as they were found.
+#[derive(Debug, Default)]
+pub(crate) struct Rows {
+    text: Vec<u8>,
+    rows: Vec<Row>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    name: (u32, u32),
+    /// Names and values in turn, each with its length in front.
+    labels: (u32, u32),
+    kind: Kind,
+    help: &'static str,
+    value: Number,
+}
+
+impl Rows {
+    pub(crate) fn clear(&mut self) {
+        self.text.clear();
+        self.rows.clear();
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// Adds a sample. Those of one family must agree in kind and help; the name is put together of its pieces.
+    pub(crate) fn add(
+        &mut self,
+        kind: Kind,
+        name: &[&str],
+        help: &'static str,
+        labels: &[(&str, &str)],
+        value: impl Into<Number>,
+    ) {
+        let Ok(begin) = u32::try_from(self.text.len()) else { return };
+        name.iter().for_each(|piece| self.text.extend_from_slice(piece.as_bytes()));
+        let middle = self.text.len() as u32;
+        for text in labels.iter().take(MOST_LABELS).flat_map(|(name, value)| [name, value]) {
+            let length = u16::try_from(text.len()).unwrap_or(0);
+            self.text.extend_from_slice(&length.to_ne_bytes());
+            self.text.extend_from_slice(text.as_bytes().get(..length.into()).unwrap_or_default());
+        }
+        if let Ok(end) = u32::try_from(self.text.len()) {
+            let (name, labels) = ((begin, middle), (middle, end));
+            self.rows.push(Row { name, labels, kind, help, value: value.into() });
+        }
+    }
+
+    /// Writes all families.
+    pub(crate) fn write(&mut self, page: &mut Page<'_>) {
+        let Self { text, rows } = self;
+        let text: &[u8] = text;
+        rows.sort_unstable_by(|a, b| slice(text, a.name).cmp(slice(text, b.name)).then(a.name.cmp(&b.name)));
+        for family in rows.chunk_by(|a, b| slice(text, a.name) == slice(text, b.name)) {
+            let Some(first) = family.first() else { continue };
+            let name = core::str::from_utf8(slice(text, first.name)).unwrap_or_default();
+            let mut samples = page.family(first.kind, name, first.help);
+            for row in family {
+                let mut labels = [("", ""); MOST_LABELS];
+                let count = labels_of(slice(text, row.labels), &mut labels);
+                samples.sample(labels.get(..count).unwrap_or_default(), row.value);
+            }
+        }
+    }
+}
+
+fn slice(text: &[u8], (begin, end): (u32, u32)) -> &[u8] {
+    text.get(begin as usize..end as usize).unwrap_or_default()
+}
+
+fn labels_of<'a>(mut text: &'a [u8], into: &mut [(&'a str, &'a str)]) -> usize {
+    let mut next = || {
+        let (length, rest) = text.split_first_chunk()?;
+        let (string, rest) = rest.split_at_checked(u16::from_ne_bytes(*length).into())?;
+        text = rest;
+        core::str::from_utf8(string).ok()
+    };
+    let mut count = 0;
+    for place in into {
+        let (Some(name), Some(value)) = (next(), next()) else { break };
+        *place = (name, value);
+        count += 1;
+    }
+    count
+}
