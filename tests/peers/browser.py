@@ -1,7 +1,7 @@
 """A device with made-up metrics and a browser in front of it: drives headless Chromium through its WebDriver.
 
     browser.py show FOLDER PROGRAM        the page of the program, with the metrics of the device
-    browser.py open FOLDER URL            a page where it is
+    browser.py open FOLDER URL METRICS    a page where it is, and the path of the metrics below it
     browser.py scriptless FOLDER URL      the same without scripts
 
 Prints one line for each check: its name, a tab, and "ok" or what was found instead.
@@ -411,7 +411,7 @@ def show(folder, program):
         check("so are the links", link == f"http://127.0.0.1:{port}/below/metrics", link)
 
 
-def open_page(folder, url):
+def open_page(folder, url, metrics):
     with Browser(folder) as browser:
         browser.size(1280)
         browser.open(url)
@@ -419,7 +419,7 @@ def open_page(folder, url):
         check("rows are there", browser.until("rows.children.length > 10"), text(browser, "#count"))
         base = url.rstrip("/") + "/"
         links = browser.run("return [...document.querySelectorAll('footer a')].map((link) => link.href)")
-        check("the links are below the page", links == [f"{base}metrics", f"{base}-/healthy"], links)
+        check("the links are below the page", links == [base + metrics, f"{base}-/healthy"], links)
         complaints = browser.complaints()
         check("the console is empty", complaints == [], complaints)
 
