@@ -130,7 +130,7 @@ const pairs = (one, other, left) => () => node(one)
 	.map((here) => [here.labels.device, [here.rate, -beside(other, here)?.rate || 0]]);
 const network = pairs("network_receive_bytes_total", "network_transmit_bytes_total", /^lo$/);
 // Partitions are counted with their disk.
-const disk = pairs("disk_read_bytes_total", "disk_written_bytes_total", /^(loop|z?ram|fd)\d|^(h|s|v|xv)d[a-z]+\d|^(mmcblk\d+|nvme\d+n\d+)(p|boot|rpmb)/);
+const disk = pairs("disk_read_bytes_total", "disk_written_bytes_total", /^(loop|z?ram|fd|x?[hsv]d[a-z]+)\d|^(mmcblk|nvme).*(p\d|boot|rpmb)/);
 
 function temperatures() {
 	const sensors = node("hwmon_temp_celsius");
