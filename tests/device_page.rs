@@ -1,55 +1,29 @@
 //! The device page as the program serves it: who gets it, with which header fields, behind a prefix and a login.
 
+#[path = "support/program.rs"]
+mod program;
 mod support;
 
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
-use std::process::{Child, ChildStderr, Command, Stdio};
-
+use program::Running;
 use support::{Reply, ask, connect};
 
 /// What browsers send.
 const HTML: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8\r\n";
 
-/// The program on a free port; ended with the value.
-struct Program {
-    child: Child,
-    address: SocketAddr,
-    // The program's log needs a reader to the end.
-    _log: BufReader<ChildStderr>,
-}
+/// The program on a free port.
+struct Program(Running);
 
 impl Program {
     fn start(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_scrapeport"))
-            .arg("--web.listen-address=127.0.0.1:0")
-            .args(arguments)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let mut log = BufReader::new(child.stderr.take().unwrap());
-        let mut line = String::new();
-        let address = loop {
-            line.clear();
-            assert!(log.read_line(&mut line).unwrap() > 0, "the program ended before it listened");
-            if let Some((_, address)) = line.split_once("listening on ") {
-                break address.trim_end().trim_end_matches('"').parse().unwrap();
-            }
-        };
-        Self { child, address, _log: log }
+        Self(Running::start(&[&["--web.listen-address=127.0.0.1:0"], arguments].concat()))
+    }
+
+    fn send(&self, request: &str) -> Reply {
+        ask(&mut connect(self.0.addresses[0]), request).unwrap()
     }
 
     fn get(&self, target: &str, fields: &str) -> Reply {
-        let request = format!("GET {target} HTTP/1.1\r\nHost: device\r\n{fields}\r\n");
-        ask(&mut connect(self.address), &request).unwrap()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        self.send(&format!("GET {target} HTTP/1.1\r\nHost: device\r\n{fields}\r\n"))
     }
 }
 
@@ -90,7 +64,7 @@ fn a_browser_gets_the_page_and_everyone_else_metrics() {
         let reply = program.get(target, HTML);
         assert!(is_metrics(&reply), "{target}: {}", reply.head);
     }
-    let post = ask(&mut connect(program.address), &format!("POST / HTTP/1.1\r\n{HTML}\r\n")).unwrap();
+    let post = program.send(&format!("POST / HTTP/1.1\r\n{HTML}\r\n"));
     assert_eq!(post.status, 405);
 }
 
@@ -123,7 +97,7 @@ fn the_page_has_its_fields_once_and_head_gives_them_alone() {
     }
     assert!(!policy[0].contains("unsafe"));
     // A body after HEAD would be taken for the answer to the second request.
-    let mut stream = connect(program.address);
+    let mut stream = connect(program.0.addresses[0]);
     std::io::Write::write_all(&mut stream, format!("HEAD / HTTP/1.1\r\n{HTML}\r\n").as_bytes()).unwrap();
     let head = support::read_head(&mut stream).unwrap();
     let without_date = |head: &str| {

@@ -79,7 +79,7 @@ class Device:
             for device, kind, place, *_ in disks))
         family("node_hwmon_chip_names", "gauge", "Names of chips.", ('{chip="thermal_thermal_zone0",chip_name="cpu_thermal"}', 1),
                ('{chip="nvme_nvme0",chip_name="nvme"}', 1))
-        family("node_hwmon_in_lcrit_alarm_volts", "gauge", "Alarms.", ('{chip="soc_rpi_volt",sensor="in0"}', int(self.trouble)))
+        family("node_hwmon_in_lcrit_alarm_volts", "gauge", "Alarms.", ('{chip="soc_rpi_volt",sensor="in0"}', self.trouble / 1000))
         family("node_hwmon_sensor_label", "gauge", "Labels.", ('{chip="nvme_nvme0",label="Composite",sensor="temp1"}', 1))
         family("node_hwmon_temp_celsius", "gauge", "Temperatures.",
                ('{chip="nvme_nvme0",sensor="temp1"}', round(38 + 2 * math.sin(now / 200), 1)),
@@ -99,6 +99,9 @@ class Device:
         family("node_os_info", "gauge", "The system.", ('{id="debian",pretty_name="Debian GNU/Linux 12 (bookworm)"}', 1))
         for kind, part in (("cpu", 0.14), ("io", 0.08), ("memory", 0.01)):
             family(f"node_pressure_{kind}_waiting_seconds_total", "counter", "Time that tasks waited.", ("", part * wave(110, len(kind)) + 50))
+        for when, value in (("", 0), ("_since_boot", int(self.trouble))):
+            family(f"node_raspberrypi_throttled{when}", "gauge", "Whether the board is held back.", *(
+                (f'{{reason="{reason}"}}', value) for reason in ("throttled", "undervoltage")))
         family("node_scrape_collector_success", "gauge", "Whether a collector succeeded.", ('{collector="bonding"}', 0), ('{collector="cpu"}', 1))
         family("node_time_seconds", "gauge", "Unix time.", ("", time.time()))
         family("node_timex_sync_status", "gauge", "Whether the clock is synchronised.", ("", int(not self.trouble)))
@@ -379,7 +382,7 @@ def asking(browser, device):
     complaints = browser.complaints()
     check("the console is empty", complaints == [], complaints)
     device.trouble = True
-    for part in ("Low voltage", "/srv is 95 % full", "/ has become read-only", "of memory are available", "2 processes", "not synchronised"):
+    for part in ("supply voltage is too low", "since the start: throttled, undervoltage", "/srv is 95 % full", "/ has become read-only", "of memory left", "since the start: 2", "not synchronised"):
         check(f"a warning says {part}", browser.until(f"document.getElementById('warnings').innerText.includes({json.dumps(part)})"), text(browser, "#warnings"))
     device.trouble = False
     check("warnings go", browser.until("document.getElementById('warnings').children.length == 1"), text(browser, "#warnings"))

@@ -117,7 +117,7 @@ function cpu() {
 }
 
 const field = (name) => first(`memory_${name}_bytes`) || 0;
-const available = () => first("memory_MemAvailable_bytes") ?? field("MemFree") + field("Buffers") + field("Cached");
+const available = () => field("MemAvailable") || field("MemFree") + field("Buffers") + field("Cached");
 
 function memory() {
 	const [total, free] = [field("MemTotal"), field("MemFree")];
@@ -219,7 +219,7 @@ function plot({ title, note = "", kind, ways, unit, top, least, drawn, now, most
 	});
 	$("panels").append(card);
 
-	// Decides which names are drawn: of many the greatest.
+	// Which names are drawn: of many the greatest.
 	function choose() {
 		const sums = new Map();
 		for (const { values } of points) for (const [name, value] of values[place]) sums.set(name, [value].flat().map(Math.abs).reduce(sum, sums.get(name) || 0));
@@ -344,19 +344,21 @@ const writable = new Set();
 
 function warnings(files) {
 	const found = [];
-	const alarms = [...names.keys()].filter((name) => /^node_(raspberrypi_.*(under_?volt|throttl|capped)|hwmon_in_lcrit_alarm)/.test(name));
-	if (alarms.some((name) => names.get(name).some(({ value }) => value === 1))) found.push("Low voltage, or the processor is slowed down: check power supply and cooling");
+	const which = (name, label, wanted) => node(name).filter(({ value }) => value === wanted).map(({ labels }) => labels[label]).join(", ");
+	const [now, before] = ["", "_since_boot"].map((when) => which("raspberrypi_throttled" + when, "reason", 1));
+	if (now || before) found.push(now ? `The board is held back: ${now}` : `The board was held back since the start: ${before}`);
+	if (node("hwmon_in_lcrit_alarm_volts").some(({ value }) => value)) found.push("The supply voltage is too low");
 	for (const { mountpoint, part, avail, readonly, full } of files) {
 		if (!readonly) writable.add(mountpoint);
 		else if (writable.has(mountpoint)) found.push(`${mountpoint} has become read-only`);
 		if (full) found.push(`${mountpoint} is ${percent(part)} full, ${bytes(avail)} left`);
 	}
-	if (available() < field("MemTotal") / 10) found.push(`Only ${bytes(available())} of memory are available`);
+	if (available() < field("MemTotal") / 10) found.push(`Only ${bytes(available())} of memory left`);
 	const killed = first("vmstat_oom_kill");
-	if (killed) found.push(`The kernel has ended ${killed} process${killed > 1 ? "es" : ""} for want of memory since the start`);
+	if (killed) found.push(`Processes ended for want of memory since the start: ${killed}`);
 	if (first("timex_sync_status") === 0) found.push("The clock is not synchronised");
-	const failed = node("scrape_collector_success").filter(({ value }) => !value).map(({ labels }) => labels.collector);
-	if (failed.length) found.push("No data from: " + failed.join(", "));
+	const failed = which("scrape_collector_success", "collector", 0);
+	if (failed) found.push("No data from: " + failed);
 	fill($("warnings"), found, () => build("li"), (item, text) => {
 		item.className = text.startsWith("No ") ? "note" : "";
 		set(item, text);
@@ -403,7 +405,7 @@ function table() {
 
 // Asking
 
-// Also right if the path of the page ends without a slash.
+// The path may end without a slash.
 const base = location.pathname.replace(/\/?$/, "/");
 const metrics = base + document.links[0].getAttribute("href");
 for (const link of document.links) link.href = base + link.getAttribute("href");
