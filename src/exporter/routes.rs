@@ -356,6 +356,8 @@ mod tests {
                 let html = Asked { prefers_html: true, ..asked(method, &top) };
                 assert_eq!(paths.route(&html).document(), Some(page::document(&html_page)), "{method} {top}");
                 assert!(is_metrics(&paths, method, &top), "{method} {top}");
+                // Nothing is allocated for it.
+                assert!(matches!(paths.route(&html).document().unwrap().body, Cow::Borrowed(_)));
             }
             for (method, target) in [
                 ("POST", top.clone()),
