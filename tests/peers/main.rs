@@ -18,6 +18,7 @@ mod refused;
 mod renewal;
 mod requests;
 mod secured;
+mod services;
 mod start;
 mod tls;
 mod walk;
