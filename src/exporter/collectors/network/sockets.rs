@@ -4,6 +4,7 @@
 use std::vec::Vec;
 
 use rustix::io::{Errno, read};
+use rustix::param::page_size;
 
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, hexadecimal, split_once};
@@ -36,17 +37,22 @@ pub(super) fn each(
         if page.is_expired() {
             return Err(Problem::Failed("the time for this scrape is over"));
         }
-        let length = match read(&file, buffer.get_mut(held..).unwrap_or_default()) {
+        let room = buffer.get_mut(held..).unwrap_or_default();
+        let full = room.len().min(page_size());
+        let length = match read(&file, room) {
             Ok(length) => length,
             Err(Errno::INTR) => continue,
             Err(errno) => return Err(unreadable(errno)),
         };
+        // The kernel fills a page, but for less than a line, as long as there is more. One read less matters: to find
+        // out that there is no more it would look through its whole table again.
+        let is_last = length < full / 2;
         let text = buffer.get(..held + length).unwrap_or_default();
-        let whole =
-            if length == 0 { text.len() } else { text.iter().rposition(|byte| *byte == b'\n').unwrap_or(0) };
+        let newline = || text.iter().rposition(|byte| *byte == b'\n').unwrap_or(0);
+        let whole = if is_last { text.len() } else { newline() };
         let lines = text.get(..whole).unwrap_or_default();
         lines.split(|byte| *byte == b'\n').filter_map(socket).for_each(&mut take);
-        if length == 0 {
+        if is_last {
             return Ok(());
         }
         held = text.len() - whole;
@@ -75,11 +81,13 @@ fn socket(line: &[u8]) -> Option<Socket> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::net::UdpSocket;
     use std::string::String;
 
     use proptest::prelude::*;
 
     use super::*;
+    use crate::exporter::engine::machine::Paths;
     use crate::exporter::engine::testing::{Tree, page_of};
 
     pub(in super::super) const TCP: &str = "  \
@@ -117,6 +125,16 @@ pub(super) mod tests {
         // A line longer than the buffer is passed over, the next one is read.
         let long = std::format!("{:40000}\na b c 1 2:3\n", "");
         assert_eq!(read_all(long).len(), 1);
+    }
+
+    #[test]
+    fn the_kernels_own_table_is_read_to_its_end() {
+        // More than two pages of them.
+        let open: Vec<_> = (0..80).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
+        let machine = Machine::open(&Paths::default()).unwrap();
+        let mut count = 0;
+        page_of(|page| each(&machine, "net/udp", &mut Vec::new(), page, |_| count += 1).unwrap());
+        assert!(count >= open.len(), "{count}");
     }
 
     proptest! {
