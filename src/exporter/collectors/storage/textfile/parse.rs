@@ -397,15 +397,16 @@ fn number(text: &str) -> Option<Number> {
 fn float(text: &str) -> Option<f64> {
     let value: f64 = text.parse().ok()?;
     let has_digits = text.bytes().any(|byte| byte.is_ascii_digit());
+    let too_large = value.is_infinite() && has_digits;
     let signed_nan = value.is_nan() && text.len() > 3;
-    (!(value.is_infinite() && has_digits) && !signed_nan).then_some(value)
+    if too_large || signed_nan { None } else { Some(value) }
 }
 
 /// A number of observations.
 fn count(value: Number) -> Option<u64> {
     match value {
         Number::Unsigned(count) => Some(count),
-        Number::Float(float) if float >= 0.0 && float < 18_446_744_073_709_551_616.0 => {
+        Number::Float(float) if (0.0..18_446_744_073_709_551_616.0).contains(&float) => {
             let whole = float as u64;
             (whole as f64 == float).then_some(whole)
         }
