@@ -2,7 +2,8 @@
 //!
 //! On devices whose root is an overlay above a read-only image (OpenWrt and many others), `/` is shown although the
 //! type `overlay` is left out: it is the space that writes use. That happens only if no other file system at `/` is
-//! shown, so hosts of containers show what they always did.
+//! shown, so hosts of containers show what they always did; a program in a container that looks at no other root than
+//! its own shows that.
 
 mod mount;
 
