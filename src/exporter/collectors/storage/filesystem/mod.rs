@@ -2,7 +2,8 @@
 //!
 //! On devices whose root is an overlay above a read-only image (OpenWrt and many others), `/` is shown although the
 //! type `overlay` is left out: it is the space that writes use. That happens only if no other file system at `/` is
-//! shown, so hosts of containers show what they always did.
+//! shown, so hosts of containers show what they always did; a program in a container that looks at no other root than
+//! its own shows that.
 
 mod mount;
 
@@ -206,15 +207,11 @@ impl Labels<'_> {
         add("readonly", "Whether nothing can be written.", read_only.into());
         let Ok(found) = found else { return };
         let bytes = |blocks: u64| blocks.saturating_mul(found.f_bsize as u64);
-        add("size_bytes", "The size, in bytes.", bytes(found.f_blocks as u64));
-        add(
-            "free_bytes",
-            "Free space with what is reserved for root, in bytes.",
-            bytes(found.f_bfree as u64),
-        );
-        add("avail_bytes", "Free space for users other than root, in bytes.", bytes(found.f_bavail as u64));
-        add("files", "How many inodes there can be.", found.f_files as u64);
-        add("files_free", "How many inodes are free.", found.f_ffree as u64);
+        add("size_bytes", "The size, in bytes.", bytes(found.f_blocks));
+        add("free_bytes", "Free space with what is reserved for root, in bytes.", bytes(found.f_bfree));
+        add("avail_bytes", "Free space for users other than root, in bytes.", bytes(found.f_bavail));
+        add("files", "How many inodes there can be.", found.f_files);
+        add("files_free", "How many inodes are free.", found.f_ffree);
         if let Some((major, minor)) = self.numbers.filter(|_| info) {
             let labels =
                 [("device", self.device), ("major", major), ("minor", minor), ("mountpoint", self.point)];

@@ -129,7 +129,7 @@ impl Merge {
                 role => (sample.family, sample.series, role.order(), at),
             })
         };
-        ranks.sort_unstable_by(|a, b| key(*a).cmp(&key(*b)));
+        ranks.sort_unstable_by_key(|at| key(*at));
         self.samples = ranks;
     }
 

@@ -7,6 +7,7 @@ mod merge;
 mod parse;
 mod store;
 mod trouble;
+mod value;
 
 use std::boxed::Box;
 use std::format;

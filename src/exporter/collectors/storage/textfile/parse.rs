@@ -4,6 +4,7 @@
 //! written looks like that.
 
 use super::store::{Family, Role, Sample, Store, Text};
+use super::value::{count, float, kind, number};
 use crate::exporter::collectors::storage::seen::mark;
 use crate::text::name::{is_classic_label, is_classic_metric};
 use crate::text::{Kind, Number};
@@ -371,46 +372,6 @@ fn closing(text: &str) -> Option<usize> {
         escaped = byte == b'\\' && !escaped;
         ends
     })
-}
-
-fn kind(word: &str) -> Option<Kind> {
-    let kinds = [
-        ("counter", Kind::Counter),
-        ("gauge", Kind::Gauge),
-        ("histogram", Kind::Histogram),
-        ("summary", Kind::Summary),
-        ("untyped", Kind::Unknown),
-    ];
-    kinds.into_iter().find(|(name, _)| name.eq_ignore_ascii_case(word)).map(|(_, kind)| kind)
-}
-
-/// A number that keeps its digits if it is whole.
-fn number(text: &str) -> Option<Number> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse().ok().filter(|_| digits) {
-        Some(whole) => Some(Number::Unsigned(whole)),
-        None => float(text).map(Number::Float),
-    }
-}
-
-/// A float as Go reads it: also `+Inf` and `NaN` in any case, but nothing that is too large.
-fn float(text: &str) -> Option<f64> {
-    let value: f64 = text.parse().ok()?;
-    let has_digits = text.bytes().any(|byte| byte.is_ascii_digit());
-    let signed_nan = value.is_nan() && text.len() > 3;
-    (!(value.is_infinite() && has_digits) && !signed_nan).then_some(value)
-}
-
-/// A number of observations.
-fn count(value: Number) -> Option<u64> {
-    match value {
-        Number::Unsigned(count) => Some(count),
-        Number::Float(float) if float >= 0.0 && float < 18_446_744_073_709_551_616.0 => {
-            let whole = float as u64;
-            (whole as f64 == float).then_some(whole)
-        }
-        _ => None,
-    }
 }
 
 #[cfg(test)]
