@@ -12,6 +12,7 @@ mod prefix;
 mod reload;
 mod routes;
 mod signal;
+mod sys;
 #[cfg(feature = "web-config")]
 mod terminal;
 
