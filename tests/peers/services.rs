@@ -13,6 +13,8 @@ use crate::process::{Running, Scratch, free_address, target, tool};
 
 /// The worst that `systemd-analyze security` may say of a unit, in tenths.
 const EXPOSURE: &str = "--threshold=25";
+/// Seconds for a script in a copy; each takes a few on a machine that is not busy.
+const PATIENCE: &str = "240";
 const UNITS: [&str; 3] = ["scrapeport.service", "scrapeport.socket", "scrapeport-socket.service"];
 
 /// A file of the project.
@@ -72,7 +74,7 @@ fn in_copy(directory: &Path, script: &str, argument: &str) -> Output {
     let own = directory.join(script);
     fs::copy(ours("tests/peers/services").join(script), &own).expect("the target directory can be written");
     let mut command = Command::new(ours("tests/peers/services/in-copy"));
-    command.arg("120").arg(directory).arg(format!("/mnt/{script}")).arg(argument);
+    command.arg(PATIENCE).arg(directory).arg(format!("/mnt/{script}")).arg(argument);
     command.output().expect("the script runs")
 }
 
