@@ -15,7 +15,7 @@ use super::handler::{MetricsHandler, Request, usable};
 use super::head::{self, Head};
 use super::limits::{LINGER, Limits};
 use super::reply::{self, Terms};
-use super::route::Routes;
+use super::route::{Asked, Routes};
 use super::transport::{Answered, Gone, Observer, Phase, Transport};
 
 /// The memory of a connection, allocated once per thread at start and used for one connection after another.
@@ -199,7 +199,11 @@ impl Conversation<'_> {
         let (input, output) = self.buffers.memory.both();
         let input = &input[self.start..self.end];
         let (method, target) = (head.method(input), head.target(input));
-        let admission = self.service.gate.map(|gate| gate.admit(head.authorization(input)));
+        let admission = self.service.gate.map(|gate| {
+            let admission = gate.admit(head.authorization(input));
+            self.transport.admitted();
+            admission
+        });
         let (verdict, fields) = match &admission {
             Some(Admission { verdict, fields, .. }) => (*verdict, fields.as_deref().unwrap_or_default()),
             None => (Verdict::Served, &[][..]),
@@ -213,7 +217,10 @@ impl Conversation<'_> {
         }
         let document = match denial(verdict) {
             Some(denial) => Some(denial),
-            None => self.service.routes.and_then(|routes| routes.route(method, target).document()),
+            None => {
+                let asked = Asked { method, target, prefers_html: head.negotiation.prefers_html() };
+                self.service.routes.and_then(|routes| routes.route(&asked).document())
+            }
         };
         // Ends with the response.
         let mut _turn = None;
@@ -230,7 +237,8 @@ impl Conversation<'_> {
         // After the gate, where a request may have waited while the server began to shut down.
         let last = document.as_ref().is_some_and(|document| document.close);
         let mut close = last || !head.reusable || self.transport.draining();
-        // Whoever guesses passwords holds no place that others wait for.
+        // Whoever guesses passwords, or asks too often, holds no place that others wait for.
+        let stranger = stranger || (verdict == Verdict::TooMany && !self.transport.is_known());
         close |= stranger && self.transport.crowded();
         let date = self.buffers.date.at(self.transport.now_unix());
         let terms = Terms { date, close, http_1_0: head.http_1_0, fields };

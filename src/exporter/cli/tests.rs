@@ -69,6 +69,9 @@ fn switches_have_a_negative() {
     {
         assert_eq!(options(line).lifecycle, expected, "{line}");
     }
+    for (line, expected) in [("", true), ("--web.page", true), ("--no-web.page", false)] {
+        assert_eq!(options(line).page, expected, "{line}");
+    }
 }
 
 #[test]
@@ -252,6 +255,19 @@ fn the_flags_of_the_node_exporter_have_their_effect() {
     ] {
         assert_eq!(refused(line), expected);
     }
+}
+
+#[test]
+fn what_is_absent_can_be_switched_off() {
+    assert_eq!(
+        options("--no-collector.zfs --log.level=warn --no-collector.xfs").log_level,
+        LevelFilter::Warn
+    );
+    for flag in ["--collector.systemd", "--collector.systemd.unit-include=x"] {
+        let error = refused(flag);
+        assert!(error.contains(": there is no collector systemd: docs/collectors.md"), "{error}");
+    }
+    assert!(refused("--no-collector.nothing").starts_with("unknown flag"));
 }
 
 #[test]

@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::collector::{Collect, CollectError, Collector};
 use crate::counter::Counter;
-use crate::http::route::{Document, Route, error_body};
+use crate::http::route::{Asked, Document, Route, error_body};
 use crate::registry::Registry;
 use crate::text::{Kind, Page};
 
@@ -175,6 +175,10 @@ impl Transport for Client {
 
     fn known(&mut self, known: bool) {
         self.known.push(known);
+    }
+
+    fn is_known(&self) -> bool {
+        self.known.last() == Some(&true)
     }
 
     fn now_unix(&self) -> u64 {
@@ -856,14 +860,13 @@ fn a_gate_stands_before_every_path_and_method() {
     }
 }
 
-/// Whoever has not logged in holds no place that others wait for; a scraper over the limit, or in front of a broken
-/// file, keeps its own.
+/// Whoever has not logged in holds no place that others wait for; who is in front of a broken file keeps its own.
 #[test]
 fn strangers_make_room_and_the_known_stay() {
     let cases: [(Verdict, bool, bool, &[bool]); 6] = [
         (Verdict::Unauthorized, false, true, &[false]),
         (Verdict::Busy, false, true, &[false]),
-        (Verdict::TooMany, false, false, &[]),
+        (Verdict::TooMany, false, true, &[]),
         (Verdict::Broken, false, false, &[]),
         (Verdict::Served, true, false, &[true]),
         (Verdict::Served, false, false, &[]),
@@ -880,6 +883,23 @@ fn strangers_make_room_and_the_known_stay() {
             assert_eq!(text.matches("HTTP/1.1 ").count(), answers, "{verdict:?}: {text}");
             assert_eq!(text.contains("Connection: close"), closes && crowded, "{verdict:?}: {text}");
         }
+    }
+}
+
+/// Asking too often is no reason to doubt who somebody is, nor to believe it.
+#[test]
+fn a_scraper_over_the_limit_keeps_its_place() {
+    for (known, closes) in [(&[true][..], false), (&[false], true), (&[true, false], true), (&[], true)] {
+        let gate = Keeper::new(Verdict::TooMany, b"");
+        let mut client = Client::new("GET / HTTP/1.1\r\n\r\n");
+        client.crowded = true;
+        // By its certificate, or with a request before.
+        client.known = known.to_vec();
+        let client = client.pass(&gate, &SMALL, 4096);
+        assert_eq!(client.known, known, "nobody was asked");
+        let text = client.text();
+        assert!(text.starts_with("HTTP/1.1 429 "), "{text}");
+        assert_eq!(text.contains("Connection: close"), closes, "{known:?}: {text}");
     }
 }
 
@@ -986,19 +1006,24 @@ struct Doors;
 static LONG: [u8; 5_000] = [b'x'; 5_000];
 
 impl Routes for Doors {
-    fn route(&self, method: &[u8], target: &[u8]) -> Route<'_> {
-        Route::Document(match target {
+    fn route(&self, asked: &Asked<'_>) -> Route<'_> {
+        Route::Document(match asked.target {
             b"/ready" => Document::new(200, crate::http::route::TEXT, &b"ready\n"[..]),
             b"/nothing" => Document::new(200, "", &b""[..]),
             b"/old" => Document::error(302, error_body(302, "it moved", "follow")).at("/new"),
             b"/far" => Document::new(302, "", &b""[..]).at(FAR),
             b"/not" => Document::error(405, error_body(405, "no", "use PUT")).allowing("PUT"),
-            b"/last" => Document::new(200, "", method.to_owned()).closing(),
+            b"/last" => Document::new(200, "", asked.method.to_owned()).closing(),
             b"/long" => Document::new(200, "x/y", &LONG[..]),
+            b"/html" if asked.prefers_html => Document::new(200, "text/html", &b"<p>"[..]).with_fields(OWN),
             _ => return Route::Metrics,
         })
     }
 }
+
+/// Fields of a document's own.
+const OWN: &[u8] =
+    b"Vary: Accept\r\nX-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src 'none'\r\n";
 
 /// The longest place that is told.
 const FAR: &str = match core::str::from_utf8(&[b'/'; crate::http::route::LONGEST_LOCATION]) {
@@ -1035,6 +1060,45 @@ fn a_document_leaves_in_one_piece_and_the_connection_goes_on() {
         let client = routed(format!("GET {target} HTTP/1.1\r\n\r\n").repeat(3));
         assert_eq!(client.text(), expected.repeat(3), "{target}");
         assert_eq!(client.writes, [expected.len(); 3], "{target}");
+    }
+}
+
+const HTML: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n";
+
+#[test]
+fn a_document_may_depend_on_what_the_client_prefers() {
+    let html = response("200 OK", "Content-Type: text/html\r\n", "<p>")
+        .replace("\r\n\r\n", &format!("\r\n{}\r\n", core::str::from_utf8(OWN).unwrap()));
+    assert_eq!(routed(format!("GET /html HTTP/1.1\r\n{HTML}\r\n")).text(), html);
+    for accept in ["", "Accept: */*\r\n", "Accept: text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n"] {
+        assert_eq!(routed(format!("GET /html HTTP/1.1\r\n{accept}\r\n")).text(), page(false));
+    }
+}
+
+#[test]
+fn what_the_gate_sets_is_not_said_twice() {
+    let long = "x".repeat(3000);
+    for (set, left) in [
+        ("content-security-policy: default-src 'self'\r\n".to_owned(), 2),
+        ("X-Content-Type-Options: nosniff\r\nX-Frame-Options: deny\r\n".to_owned(), 2),
+        (format!("Content-Security-Policy: {long}\r\nX-Content-Type-Options: nosniff\r\n"), 1),
+        ("X-Content-Type: a\r\nX-Vary: Vary: Content-Security-Policy\r\n".to_owned(), 3),
+    ] {
+        let gate = Keeper::new(Verdict::Served, set.as_bytes());
+        let handler = MetricsHandler::new(&SMALL);
+        let mut client = Client::new(format!("GET /html HTTP/1.1\r\n{HTML}\r\n"));
+        let service = Service { handler: &handler, gate: Some(&gate), routes: Some(&Doors) };
+        let limits = Limits { buffer: 2048, ..Limits::DEFAULT };
+        serve(&mut client, &service, &Books::default(), &mut Buffers::new(&limits));
+        let text = client.text();
+        assert!(text.contains(&set) && text.ends_with("\r\n\r\n<p>"), "{text}");
+        let own = core::str::from_utf8(OWN).unwrap().lines().filter(|line| text.contains(*line)).count();
+        let same = usize::from(set.contains("nosniff"));
+        assert_eq!(own, left + same, "{text}");
+        for name in ["content-security-policy:", "x-content-type-options:", "vary:"] {
+            let lines = text.lines().filter(|line| line.to_lowercase().starts_with(name)).count();
+            assert_eq!(lines, 1, "{name} in {text}");
+        }
     }
 }
 
