@@ -185,7 +185,7 @@ mod tests {
             file.extend(seconds.to_be_bytes());
             file.extend([u8::from(name > 0), name]);
         }
-        file.extend(b"CET\0CEST"[..8].iter().map(|byte| *byte));
+        file.extend(b"CET\0CEST");
         file
     }
 
