@@ -74,9 +74,6 @@ impl Source for Cpufreq {
         self.plans.with(|plan| {
             plan.find(machine, names, offline, batch);
             machine.patience.ask(batch, &|| page.is_expired());
-            if plan.cpus.is_empty() {
-                return Err(Problem::NoData("no processor has a clock that can be changed"));
-            }
             for (question, (_, name, help)) in CLOCKS.iter().enumerate() {
                 let mut family = page.family(Kind::Gauge, name, help);
                 for (cpu, first) in plan.cpus(names) {
@@ -94,8 +91,8 @@ impl Source for Cpufreq {
                     family.sample(&[("cpu", cpu), ("governor", governor)], u64::from(governor == current));
                 });
             }
-            Ok(())
-        })
+        });
+        Ok(())
     }
 }
 
@@ -278,18 +275,19 @@ mod tests {
     #[test]
     fn many_processors_with_clocks_of_their_own() {
         let tree = Tree::new(&[]);
-        for cpu in 0..300 {
+        for cpu in 0..100 {
             policy(&tree, &format!("cpufreq/policy{cpu}"));
             tree.link(&format!("sys/devices/system/cpu/cpu{cpu}/cpufreq"), format!("../cpufreq/policy{cpu}"));
         }
-        assert_eq!(tree.run(&ENTRY, &[]).samples().lines().count(), 300 * 9);
+        assert_eq!(tree.run(&ENTRY, &[]).samples().lines().count(), 100 * 9);
     }
 
     #[test]
-    fn without_clocks_there_is_no_data() {
+    fn processors_without_clocks_are_no_failure() {
         assert!(Tree::new(&[]).run(&ENTRY, &[]).result.unwrap_err().is_no_data());
         let tree = Tree::new(&[("sys/devices/system/cpu/cpu0/online", "1\n")]);
-        assert!(tree.run(&ENTRY, &[]).result.unwrap_err().is_no_data());
+        let outcome = tree.run(&ENTRY, &[]);
+        assert_eq!((outcome.page.as_str(), outcome.result), ("", Ok(())));
     }
 
     #[test]
