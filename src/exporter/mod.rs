@@ -13,6 +13,7 @@ mod prefix;
 mod reload;
 mod routes;
 mod signal;
+mod sys;
 #[cfg(feature = "web-config")]
 mod terminal;
 
