@@ -13,8 +13,9 @@ use super::tree::Tree;
 /// Far longer than anything here takes; it only turns a hang into a failure.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Collectors that ask the kernel itself and not the tree.
-pub(crate) const NOT_OF_THE_TREE: &[&str] = &["time", "timex", "uname"];
+/// All collectors that look at the tree, and nothing of those that ask the kernel itself.
+pub(crate) const EVERYTHING: &[&str] =
+    &["--no-collector.time", "--no-collector.timex", "--no-collector.uname"];
 
 /// The program at work; ended with the value.
 pub(crate) struct Exporter {
@@ -86,9 +87,4 @@ impl Drop for Exporter {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// `--no-collector.NAME` for each.
-pub(crate) fn without(names: &[&str]) -> Vec<String> {
-    names.iter().map(|name| format!("--no-collector.{name}")).collect()
 }

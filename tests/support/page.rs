@@ -34,7 +34,8 @@ impl Families {
             if let Some(rest) = line.strip_prefix("# HELP ") {
                 let (name, help) = rest.split_once(' ').unwrap_or((rest, ""));
                 assert!(is_name(name), "{line}");
-                let old = families.0.insert(name.to_owned(), Family { help: help.to_owned(), ..Family::default() });
+                let old =
+                    families.0.insert(name.to_owned(), Family { help: help.to_owned(), ..Family::default() });
                 assert!(old.is_none(), "a second time: {line}");
                 name.clone_into(&mut current);
             } else if let Some(rest) = line.strip_prefix("# TYPE ") {
@@ -46,12 +47,14 @@ impl Families {
                 kind.clone_into(&mut family.kind);
             } else {
                 let (series, value) = sample(line);
-                let family = families.0.get_mut(&current).unwrap_or_else(|| panic!("before any family: {line}"));
-                let of_family = series.0.strip_prefix(&current).is_some_and(|end| match family.kind.as_str() {
-                    "histogram" => ["_bucket", "_sum", "_count"].contains(&end),
-                    "summary" => ["", "_sum", "_count"].contains(&end),
-                    _ => end.is_empty(),
-                });
+                let family =
+                    families.0.get_mut(&current).unwrap_or_else(|| panic!("before any family: {line}"));
+                let of_family =
+                    series.0.strip_prefix(&current).is_some_and(|end| match family.kind.as_str() {
+                        "histogram" => ["_bucket", "_sum", "_count"].contains(&end),
+                        "summary" => ["", "_sum", "_count"].contains(&end),
+                        _ => end.is_empty(),
+                    });
                 assert!(of_family, "among the samples of {current}: {line}");
                 assert!(!family.kind.is_empty(), "{current} has no TYPE");
                 let old = family.samples.insert(series, value);
@@ -136,7 +139,8 @@ fn sample(line: &str) -> (Series, f64) {
         "-Inf" => f64::NEG_INFINITY,
         "NaN" => f64::NAN,
         value => {
-            let plain = value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
+            let plain =
+                value.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'));
             assert!(plain, "no number: {line}");
             value.parse().unwrap_or_else(|_| panic!("no number: {line}"))
         }

@@ -29,7 +29,8 @@ impl Tree {
     /// Unpacks `tests/data/trees/NAME.tree`.
     pub(crate) fn unpack(name: &str) -> Self {
         let tree = Self::empty();
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/trees").join(format!("{name}.tree"));
+        let path =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/trees").join(format!("{name}.tree"));
         let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
         tree.add(&text);
         tree
@@ -142,7 +143,8 @@ fn sections(text: &[u8]) -> Vec<Section> {
         let (times, kind, path) = match kind {
             b"each" => {
                 let (times, rest) = counted(rest);
-                let (kind, path) = split(rest, b" ").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(line)));
+                let (kind, path) =
+                    split(rest, b" ").unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(line)));
                 (times, kind, path)
             }
             kind => (0, kind, rest),
@@ -222,7 +224,8 @@ fn unescaped(text: &[u8]) -> Vec<u8> {
                 Some(b't') => b'\t',
                 Some(b'\\') => b'\\',
                 Some(b'x') => {
-                    let mut digit = || char::from(*rest.next().unwrap_or(&b'?')).to_digit(16).expect("two digits");
+                    let mut digit =
+                        || char::from(*rest.next().unwrap_or(&b'?')).to_digit(16).expect("two digits");
                     (digit() * 16 + digit()) as u8
                 }
                 _ => panic!("not an escape in {}", String::from_utf8_lossy(text)),
