@@ -24,7 +24,8 @@ use std::vec::Vec;
 use std::{env, format};
 
 use crate::process::PROCESS;
-use crate::{Error, Info, Registry, Server};
+use crate::server::listen_fds;
+use crate::{Error, Info, Listen, Registry, Server};
 use cli::{Command, Options, Usage};
 use engine::machine::Machine;
 use engine::node::{Engine, NODE};
@@ -42,6 +43,9 @@ pub static BUILD_INFO: Info<4> = Info::new(
 /// What the program serves, besides the metrics of its server.
 pub static METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&NODE, &PROCESS]);
 
+/// The same without the program itself.
+static MACHINE_METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&NODE]);
+
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 const LIBC: &str = if cfg!(target_env = "musl") {
@@ -58,7 +62,7 @@ const LIBC: &str = if cfg!(target_env = "musl") {
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = cli::parse(arguments).and_then(|command| match command {
         Command::Serve(options) => {
-            logger::install(options.log_level);
+            logger::install(options.log_level, options.log_format);
             serve(&options)
         }
         #[cfg(feature = "web-config")]
@@ -79,7 +83,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 /// Serves until it is told to stop. What a flag asks for and cannot be is a [`Usage`]; whatever else goes wrong is
 /// logged.
 fn serve(options: &Options) -> Result<ExitCode, Usage> {
-    NODE.source().install(engine_of(options)?);
+    let engine = NODE.source().install(engine_of(options)?);
     // Before the server's threads exist, so that no signal finds the program half prepared.
     let taken = Signals::install().and_then(|signals| Ok((signals.stopper()?, signals)));
     let (stop, signals) = match taken {
@@ -88,7 +92,8 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     };
     let running = Arc::<OnceLock<Server>>::default();
     let reload = Arc::new(reload_of(&running));
-    let mut builder = Server::builder(&METRICS);
+    let metrics = if options.exporter_metrics { &METRICS } else { &MACHINE_METRICS };
+    let mut builder = Server::builder(metrics).server_metrics(options.exporter_metrics);
     #[cfg(feature = "web-config")]
     if let Some(file) = &options.config_file {
         builder = builder.web_config_file(file);
@@ -96,9 +101,12 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     let lifecycle = options
         .lifecycle
         .then(|| Lifecycle::new(Arc::clone(&reload), move || stop().map_err(|error| error.to_string())));
-    builder = builder.routes(Arc::new(Paths::new(options.prefix.clone(), lifecycle)));
-    for address in &options.listen {
-        builder = builder.listen(address.as_str());
+    let paths = Paths::new(options.prefix.clone(), lifecycle)
+        .metrics_at(options.telemetry_path.as_deref())
+        .of_engine(engine, options.max_requests);
+    builder = builder.routes(Arc::new(paths));
+    for place in places(options)? {
+        builder = builder.listen(place);
     }
     let (server, thread) = match builder.start() {
         Ok(started) => started,
@@ -123,6 +131,20 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
     let finished = thread.join();
     log::info!("stopped");
     Ok(if finished.is_ok() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Where to listen.
+fn places(options: &Options) -> Result<Vec<Listen>, Usage> {
+    let mut places: Vec<_> = options.listen.iter().map(|address| Listen::from(address.as_str())).collect();
+    if options.systemd_socket {
+        let inherited = listen_fds().map_err(|error| Usage(format!("--web.systemd-socket: {error}")))?;
+        if inherited.is_empty() {
+            let problem = "--web.systemd-socket: there is no socket: LISTEN_FDS is not set for this process";
+            return Err(Usage(String::from(problem)));
+        }
+        places.extend(inherited);
+    }
+    Ok(places)
 }
 
 /// The collectors that the options ask for.

@@ -3,22 +3,29 @@
 //! The paths and the sentences are those of Prometheus. Nothing but reload and quit takes memory.
 
 use core::fmt;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
 use std::sync::Arc;
 use std::vec::Vec;
 
+use super::engine::node::Engine;
 use super::prefix::{Place, Prefix};
 use super::reload::Reload;
-use crate::http::answer::decoded;
-use crate::http::route::{Document, Route, Routes, TEXT, error_body};
+use crate::http::answer::{decoded, query};
+use crate::http::route::{Document, Route, Routes, TEXT, Turn, error_body};
 
 /// The paths of the program.
 pub(super) struct Paths {
     prefix: Prefix,
     lifecycle: Option<Lifecycle>,
+    /// Where the metrics are below the prefix, without slash, if nowhere else.
+    telemetry: Option<Vec<u8>>,
+    /// What knows which collectors a query may name.
+    engine: Option<&'static Engine>,
+    running: AtomicUsize,
+    most: usize,
     bodies: Bodies,
 }
 
@@ -47,6 +54,9 @@ struct Bodies {
     disabled: Vec<u8>,
     only_post: Vec<u8>,
     only_get: Vec<u8>,
+    /// At a path where the metrics are not.
+    elsewhere: Vec<u8>,
+    busy: Vec<u8>,
 }
 
 /// What is below the prefix.
@@ -98,8 +108,47 @@ impl Paths {
             ),
             only_post: error_body(405, "Only POST or PUT requests allowed", "use POST or PUT"),
             only_get: error_body(405, "Only GET or HEAD requests allowed", "use GET or HEAD"),
+            elsewhere: Vec::new(),
+            busy: Vec::new(),
         };
-        Self { prefix, lifecycle, bodies }
+        let (telemetry, running) = (None, AtomicUsize::new(0));
+        Self { prefix, lifecycle, telemetry, engine: None, running, most: usize::MAX, bodies }
+    }
+
+    /// The same with metrics at one path only.
+    pub(super) fn metrics_at(mut self, path: Option<&str>) -> Self {
+        if let Some(path) = path {
+            let name = path.trim_start_matches('/');
+            let hint = format!("metrics are at {}", below(self.prefix.path(), name));
+            self.bodies.elsewhere = error_body(404, "nothing is served at this path", &hint);
+            self.telemetry = Some(name.into());
+        }
+        self
+    }
+
+    /// The same for the collectors of an engine, with so many scrapes at once.
+    pub(super) fn of_engine(mut self, engine: &'static Engine, most: usize) -> Self {
+        let detail = format!("limit of concurrent requests reached ({most})");
+        self.bodies.busy = error_body(503, &detail, "try again later, or raise --web.max-requests");
+        (self.engine, self.most) = (Some(engine), most);
+        self
+    }
+
+    /// The metrics, if they are at this path and its query can be followed.
+    fn metrics(&self, method: &[u8], target: &[u8], rest: Option<&[u8]>) -> Route<'_> {
+        if let Some(path) = &self.telemetry {
+            if !decoded(rest.unwrap_or_default()).eq(path.iter().copied()) {
+                return Route::Document(Document::error(404, &self.bodies.elsewhere[..]));
+            }
+        }
+        let Some(engine) = self.engine.filter(|_| method == b"GET") else { return Route::Metrics };
+        match engine.selection(query(target)) {
+            Ok(_) => Route::Metrics,
+            Err(problem) => {
+                let hint = "see the list of collectors in --help";
+                Route::Document(Document::error(400, error_body(400, &problem, hint)))
+            }
+        }
     }
 
     fn page(&self, method: &[u8], page: Page) -> Route<'_> {
@@ -131,12 +180,20 @@ impl Routes for Paths {
         match self.prefix.locate(target) {
             // It asks about the server, not about a path (RFC 9110 §9.3.7).
             _ if target == b"*" && method == b"OPTIONS" => Route::Metrics,
-            Place::Below(rest) => self.page(method, Page::at(rest)),
+            Place::Below(rest) => match Page::at(rest) {
+                Page::Metrics => self.metrics(method, target, rest),
+                page => self.page(method, page),
+            },
             Place::Root if matches!(method, b"GET" | b"HEAD") => {
                 Route::Document(Document::error(302, &self.bodies.redirect[..]).at(self.prefix.path()))
             }
             Place::Root | Place::Outside => Route::Document(Document::error(404, &self.bodies.outside[..])),
         }
+    }
+
+    fn begin_scrape(&self) -> Result<Turn<'_>, Document<'_>> {
+        let busy = || Document::error(503, &self.bodies.busy[..]);
+        Turn::take(&self.running, self.most).ok_or_else(busy)
     }
 }
 
@@ -238,6 +295,30 @@ mod tests {
         assert_eq!(document(&paths, "GET", "/a/b/favicon.ico"), Document::new(200, "", &b""[..]));
         assert!(is_metrics(&paths, "POST", "/a/b/favicon.ico"));
         assert!(is_metrics(&paths, "OPTIONS", "*"));
+    }
+
+    #[test]
+    fn metrics_are_at_one_path_if_it_was_given() {
+        for (prefix, path) in [("/", "/m/x"), ("/a", "/a/m/x")] {
+            let paths = paths(prefix).metrics_at(Some("/m/x"));
+            assert!(is_metrics(&paths, "GET", path) && is_metrics(&paths, "POST", &format!("{path}?a=b")));
+            for other in ["metrics", "m", "m/x/"] {
+                let document = document(&paths, "GET", &below(prefix, other));
+                assert_eq!(document.status, 404, "{other}");
+                assert!(body(&document).ends_with(&format!("metrics are at {path}\n")));
+            }
+            assert_eq!(document(&paths, "GET", &below(prefix, "-/healthy")).status, 200);
+        }
+    }
+
+    #[test]
+    fn no_more_scrapes_run_than_allowed() {
+        let mut paths = paths("/");
+        paths.most = 2;
+        let turns = [paths.begin_scrape().unwrap(), paths.begin_scrape().unwrap()];
+        assert_eq!(paths.begin_scrape().unwrap_err().status, 503);
+        drop(turns);
+        assert!(paths.begin_scrape().is_ok());
     }
 
     #[test]

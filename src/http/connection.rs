@@ -215,6 +215,18 @@ impl Conversation<'_> {
             Some(denial) => Some(denial),
             None => self.service.routes.and_then(|routes| routes.route(method, target).document()),
         };
+        // Ends with the response.
+        let mut _turn = None;
+        let document = match (document, self.service.routes) {
+            (None, Some(routes)) if method == b"GET" => match routes.begin_scrape() {
+                Ok(turn) => {
+                    _turn = Some(turn);
+                    None
+                }
+                Err(busy) => Some(busy),
+            },
+            (document, _) => document,
+        };
         // After the gate, where a request may have waited while the server began to shut down.
         let last = document.as_ref().is_some_and(|document| document.close);
         let mut close = last || !head.reusable || self.transport.draining();

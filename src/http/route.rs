@@ -2,6 +2,7 @@
 //! path is the metrics path.
 
 use core::fmt;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::borrow::Cow;
 use std::vec::Vec;
 
@@ -11,6 +12,31 @@ use super::error_page;
 pub(crate) trait Routes: fmt::Debug + Send + Sync {
     /// Decides by method and target, as they were sent.
     fn route(&self, method: &[u8], target: &[u8]) -> Route<'_>;
+
+    /// Lets a scrape begin, or says why not. The turn ends with the response.
+    fn begin_scrape(&self) -> Result<Turn<'_>, Document<'_>> {
+        Ok(Turn(None))
+    }
+}
+
+/// A scrape that counts as running as long as this lives.
+#[derive(Debug)]
+pub(crate) struct Turn<'a>(Option<&'a AtomicUsize>);
+
+impl<'a> Turn<'a> {
+    /// Takes a turn unless `most` are taken.
+    pub(crate) fn take(running: &'a AtomicUsize, most: usize) -> Option<Self> {
+        let turn = Self(Some(running));
+        (running.fetch_add(1, Ordering::Relaxed) < most).then_some(turn)
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        if let Some(running) = self.0 {
+            running.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
 }
 
 /// Where a request goes.

@@ -68,6 +68,28 @@ pub(super) static CONFIG_FILE: Flag = Flag::new(
     Kind::Value("FILE"),
     &["TLS, passwords, headers and a rate limit, in the format of all Prometheus exporters. Default none."],
 );
+pub(super) static TELEMETRY_PATH: Flag = Flag::new(
+    "web.telemetry-path",
+    Kind::Value("PATH"),
+    &["Where the metrics are. Default every path that is nothing else; if given, other paths are not found."],
+);
+/// How many scrapes run at once unless told otherwise.
+pub(super) const DEFAULT_MAX_REQUESTS: usize = 40;
+pub(super) static MAX_REQUESTS: Flag = Flag::new(
+    "web.max-requests",
+    Kind::Value("N"),
+    &["How many scrapes may run at once; others get 503. 0 for no limit. Default 40."],
+);
+pub(super) static DISABLE_EXPORTER_METRICS: Flag = Flag::new(
+    "web.disable-exporter-metrics",
+    Kind::Switch,
+    &["Leaves out what the program tells of itself: process_* and the metrics of its server."],
+);
+pub(super) static SYSTEMD_SOCKET: Flag = Flag::new(
+    "web.systemd-socket",
+    Kind::Switch,
+    &["Serves on the sockets that systemd has opened, instead of opening any."],
+);
 pub(super) static EXTERNAL_URL: Flag = Flag::new(
     "web.external-url",
     Kind::Value("URL"),
@@ -110,6 +132,11 @@ pub(super) static LOG_LEVEL: Flag = Flag::new(
     Kind::Value("LEVEL"),
     &["What to log on standard error: debug, info, warn or error. Default \"info\"."],
 );
+pub(super) static LOG_FORMAT: Flag = Flag::new(
+    "log.format",
+    Kind::Value("FORMAT"),
+    &["How the log is written: logfmt or json. Default \"logfmt\"."],
+);
 pub(super) static HELP: Flag = Flag::new("help", Kind::Question, &["Print this help and exit."]).short('h');
 pub(super) static VERSION: Flag =
     Flag::new("version", Kind::Question, &["Print the version and exit."]).short('V');
@@ -129,10 +156,13 @@ pub(super) static USER: Flag = Flag::new(
 /// The flags of the program without a command.
 pub(super) const SERVE: Groups = Groups { own: PROGRAM, collectors: true };
 const PROGRAM: &[(&str, &[&Flag])] = &[
-    ("Serving", &[&LISTEN, &CONFIG_FILE]),
+    (
+        "Serving",
+        &[&LISTEN, &SYSTEMD_SOCKET, &CONFIG_FILE, &TELEMETRY_PATH, &MAX_REQUESTS, &DISABLE_EXPORTER_METRICS],
+    ),
     ("Behind a proxy", &[&EXTERNAL_URL, &ROUTE_PREFIX]),
     ("Lifecycle", &[&ENABLE_LIFECYCLE]),
-    ("Logging", &[&LOG_LEVEL]),
+    ("Logging", &[&LOG_LEVEL, &LOG_FORMAT]),
     OTHER,
     ("The machine", &[&PROCFS, &SYSFS, &ROOTFS, &UDEV_DATA]),
     ("Collectors", &[&DISABLE_DEFAULTS]),

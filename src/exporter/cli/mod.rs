@@ -17,11 +17,13 @@ use log::LevelFilter;
 
 use super::engine::choices::Choices;
 use super::engine::machine::Paths;
+use super::logger::LogFormat;
 use super::prefix::Prefix;
 use crate::nearest::nearest;
 use flags::{
-    CONFIG_FILE, DEFAULT_ADDRESS, DISABLE_DEFAULTS, ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN,
-    LOG_LEVEL, PROCFS, ROOTFS, ROUTE_PREFIX, SERVE, SYSFS, UDEV_DATA,
+    CONFIG_FILE, DEFAULT_ADDRESS, DEFAULT_MAX_REQUESTS, DISABLE_DEFAULTS, DISABLE_EXPORTER_METRICS,
+    ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN, LOG_FORMAT, LOG_LEVEL, MAX_REQUESTS, PROCFS, ROOTFS,
+    ROUTE_PREFIX, SERVE, SYSFS, SYSTEMD_SOCKET, TELEMETRY_PATH, UDEV_DATA,
 };
 pub(crate) use help::{Topic, help};
 use reader::{Given, Reader};
@@ -47,6 +49,15 @@ pub(crate) struct Options {
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) prefix: Prefix,
     pub(crate) lifecycle: bool,
+    /// Where the metrics are, if they are to be nowhere else.
+    pub(crate) telemetry_path: Option<String>,
+    /// How many scrapes may run at once.
+    pub(crate) max_requests: usize,
+    /// Whether the program tells of itself: its process and its server.
+    pub(crate) exporter_metrics: bool,
+    /// Whether to serve on the sockets that the service manager has opened.
+    pub(crate) systemd_socket: bool,
+    pub(crate) log_format: LogFormat,
     pub(crate) paths: Paths,
     /// Whether only those collectors run that are switched on.
     pub(crate) disable_defaults: bool,
@@ -57,6 +68,9 @@ pub(crate) struct Options {
 /// A command line that cannot be followed: one line that says why.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Usage(pub(crate) String);
+
+/// The longest path of the metrics, in bytes.
+const LONGEST_PATH: usize = 255;
 
 const COMMANDS: [&str; 3] = ["check", "hash-password", "help"];
 
@@ -89,39 +103,41 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Com
     }
 }
 
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: Vec::new(),
+            config_file: None,
+            prefix: Prefix::default(),
+            lifecycle: false,
+            log_level: LevelFilter::Info,
+            telemetry_path: None,
+            max_requests: DEFAULT_MAX_REQUESTS,
+            exporter_metrics: true,
+            systemd_socket: false,
+            log_format: LogFormat::Logfmt,
+            paths: Paths::default(),
+            disable_defaults: false,
+            collectors: Choices::default(),
+        }
+    }
+}
+
 fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
-    let mut listen = Vec::new();
-    let mut log_level = LevelFilter::Info;
+    let mut options = Options::default();
     let (mut external, mut prefix) = (None, None);
-    let mut config_file = None;
-    let (mut lifecycle, mut disable_defaults) = (false, false);
-    let (mut paths, mut collectors) = (Paths::default(), Choices::default());
     let mut reader = Reader::new(arguments, SERVE);
     while let Some(given) = reader.next()? {
         match given {
-            Given::Value(flag, value) if *flag == LISTEN => listen.push(filled(flag, value)?),
-            Given::Value(flag, value) if *flag == LOG_LEVEL => log_level = level(&filled(flag, value)?)?,
-            // An empty value of these means none, as in the Go exporters.
-            Given::Value(flag, value) if value.is_empty() && !flag.is_of_collector() => {}
-            Given::Value(flag, value) if *flag == EXTERNAL_URL => {
+            Given::Value(flag, value) if *flag == EXTERNAL_URL && !value.is_empty() => {
                 external = Some(with(flag, text(flag, value)?, Prefix::of_url)?);
             }
-            Given::Value(flag, value) if *flag == ROUTE_PREFIX => {
+            Given::Value(flag, value) if *flag == ROUTE_PREFIX && !value.is_empty() => {
                 prefix = Some(with(flag, text(flag, value)?, Prefix::of_path)?);
             }
-            Given::Value(flag, value) if *flag == CONFIG_FILE => config_file = Some(file(flag, value)?),
-            Given::Value(flag, value) if *flag == PROCFS => paths.procfs = text(flag, value)?,
-            Given::Value(flag, value) if *flag == SYSFS => paths.sysfs = text(flag, value)?,
-            Given::Value(flag, value) if *flag == ROOTFS => paths.rootfs = text(flag, value)?,
-            Given::Value(flag, value) if *flag == UDEV_DATA => paths.udev_data = text(flag, value)?,
-            Given::Switch(flag, on) if *flag == ENABLE_LIFECYCLE => lifecycle = on,
-            Given::Switch(flag, on) if *flag == DISABLE_DEFAULTS => disable_defaults = on,
-            Given::Value(flag, value) if flag.is_of_collector() => collectors.give(flag, text(flag, value)?),
-            Given::Switch(flag, on) if flag.is_of_collector() => collectors.switch(flag, on),
+            Given::Value(flag, value) => options.take_value(flag, value)?,
+            Given::Switch(flag, on) => options.take_switch(flag, on)?,
             Given::Question(flag) => return Ok(answer(flag, Topic::Program)),
-            Given::Value(flag, _) | Given::Switch(flag, _) => {
-                return Err(Usage(format!("--{} has no meaning here", flag.long)));
-            }
             Given::Word(word) => {
                 let late = word.to_str().is_some_and(|word| COMMANDS.contains(&word));
                 let why = if late { ": a command comes first" } else { ": there are only flags" };
@@ -129,21 +145,75 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
             }
         }
     }
-    if listen.is_empty() {
-        listen.push(DEFAULT_ADDRESS.to_string());
+    if options.listen.is_empty() && !options.systemd_socket {
+        options.listen.push(DEFAULT_ADDRESS.to_string());
     }
     // The path of the external URL is only the default.
-    let prefix = prefix.or(external).unwrap_or_default();
-    Ok(Command::Serve(Options {
-        listen,
-        config_file,
-        prefix,
-        lifecycle,
-        paths,
-        disable_defaults,
-        collectors,
-        log_level,
-    }))
+    options.prefix = prefix.or(external).unwrap_or_default();
+    Ok(Command::Serve(options))
+}
+
+impl Options {
+    fn take_value(&mut self, flag: &Flag, value: OsString) -> Result<(), Usage> {
+        match flag {
+            flag if *flag == LISTEN => self.listen.push(filled(flag, value)?),
+            flag if *flag == LOG_LEVEL => self.log_level = level(&filled(flag, value)?)?,
+            flag if *flag == LOG_FORMAT => {
+                self.log_format = with(flag, filled(flag, value)?, LogFormat::read)?;
+            }
+            flag if flag.is_of_collector() => self.collectors.give(flag, text(flag, value)?),
+            // An empty value of the others means none, as in the Go exporters.
+            _ if value.is_empty() => {}
+            flag if *flag == CONFIG_FILE => self.config_file = Some(file(flag, value)?),
+            flag if *flag == TELEMETRY_PATH => {
+                self.telemetry_path = Some(with(flag, text(flag, value)?, telemetry_path)?);
+            }
+            flag if *flag == MAX_REQUESTS => {
+                self.max_requests = with(flag, text(flag, value)?, max_requests)?
+            }
+            flag if *flag == PROCFS => self.paths.procfs = text(flag, value)?,
+            flag if *flag == SYSFS => self.paths.sysfs = text(flag, value)?,
+            flag if *flag == ROOTFS => self.paths.rootfs = text(flag, value)?,
+            flag if *flag == UDEV_DATA => self.paths.udev_data = text(flag, value)?,
+            // Read where it may be empty.
+            flag if *flag == EXTERNAL_URL || *flag == ROUTE_PREFIX => {}
+            flag => return Err(Usage(format!("--{} has no meaning here", flag.long))),
+        }
+        Ok(())
+    }
+
+    fn take_switch(&mut self, flag: &Flag, on: bool) -> Result<(), Usage> {
+        match flag {
+            flag if *flag == ENABLE_LIFECYCLE => self.lifecycle = on,
+            flag if *flag == DISABLE_EXPORTER_METRICS => self.exporter_metrics = !on,
+            flag if *flag == SYSTEMD_SOCKET => self.systemd_socket = on,
+            flag if *flag == DISABLE_DEFAULTS => self.disable_defaults = on,
+            flag if flag.is_of_collector() => self.collectors.switch(flag, on),
+            flag => return Err(Usage(format!("--{} has no meaning here", flag.long))),
+        }
+        Ok(())
+    }
+}
+
+fn telemetry_path(path: &str) -> Result<String, &'static str> {
+    if !path.starts_with('/') {
+        return Err("must begin with /");
+    }
+    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'?' | b'#' | b'%');
+    match path.bytes().all(plain) {
+        true if path.len() <= LONGEST_PATH => Ok(String::from(path)),
+        true => Err("must not have more than 255 bytes"),
+        false => Err("must be a plain path, without ?, # and %"),
+    }
+}
+
+/// How many scrapes may run at once; 0 for any number.
+fn max_requests(number: &str) -> Result<usize, &'static str> {
+    match number.parse() {
+        Ok(0) => Ok(usize::MAX),
+        Ok(most) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(most),
+        _ => Err("must be a number, 0 for no limit"),
+    }
 }
 
 #[cfg(feature = "web-config")]

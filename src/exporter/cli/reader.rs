@@ -107,8 +107,13 @@ fn whole_word(parser: &mut Parser, first: char) -> String {
 fn unknown(groups: Groups, dashes: &str, name: &str) -> Usage {
     let (no, positive) = name.strip_prefix("no-").map_or(("", name), |positive| ("no-", positive));
     let wanted = all(groups).filter(|flag| no.is_empty() || flag.kind == Kind::Switch);
-    let hint = match nearest(positive, wanted.map(|flag| flag.long)) {
-        Some(long) => format!(" (did you mean --{no}{long}?)"),
+    // What all flags of a section have in common says nothing about nearness.
+    let section =
+        positive.split_inclusive('.').next().filter(|section| *section == "collector.").unwrap_or("");
+    let wanted = wanted.filter_map(|flag| flag.long.strip_prefix(section));
+    let rest = positive.strip_prefix(section).unwrap_or(positive);
+    let hint = match nearest(rest, wanted) {
+        Some(rest) => format!(" (did you mean --{no}{section}{rest}?)"),
         None => String::new(),
     };
     Usage(format!("unknown flag {dashes}{}{hint}", unquoted(name)))

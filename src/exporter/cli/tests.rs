@@ -18,13 +18,7 @@ fn options(line: &str) -> Options {
 }
 
 fn default_options() -> Options {
-    Options {
-        listen: Vec::from([String::from(":9100")]),
-        config_file: None,
-        prefix: Prefix::default(),
-        lifecycle: false,
-        log_level: LevelFilter::Info,
-    }
+    Options { listen: Vec::from([String::from(":9100")]), ..Options::default() }
 }
 
 #[test]
@@ -179,6 +173,11 @@ fn unknown_flags_are_named_with_the_nearest() {
         ),
         ("--no-log.level", "unknown flag --no-log.level"),
         ("--collector.something", "unknown flag --collector.something"),
+        ("--collector.loadavh", "unknown flag --collector.loadavh (did you mean --collector.loadavg?)"),
+        (
+            "--no-colector.loadavg",
+            "unknown flag --no-colector.loadavg (did you mean --no-collector.loadavg?)",
+        ),
         ("-x", "unknown flag -x"),
         ("-- x", "unexpected argument 'x': there are only flags"),
     ] {
@@ -218,6 +217,40 @@ fn wrong_values_are_explained() {
         ("help me", "no help about 'me': the commands are check, hash-password, help"),
     ] {
         assert_eq!(refused(line), expected, "{line}");
+    }
+}
+
+#[test]
+fn the_flags_of_the_node_exporter_have_their_effect() {
+    let expected = Options {
+        telemetry_path: Some(String::from("/m")),
+        max_requests: 3,
+        exporter_metrics: false,
+        disable_defaults: true,
+        log_format: LogFormat::Json,
+        ..default_options()
+    };
+    let line = "--web.telemetry-path=/m --web.max-requests=3 --web.disable-exporter-metrics --log.format=json \
+                --collector.disable-defaults";
+    assert_eq!(options(line), expected);
+    assert_eq!(options("--web.max-requests=0").max_requests, usize::MAX);
+    let socket = options("--web.systemd-socket");
+    assert!(socket.systemd_socket && socket.listen.is_empty());
+    assert_eq!(options("--web.systemd-socket --web.listen-address=:1").listen, [":1"]);
+    let paths = options("--path.procfs=/p --path.sysfs=/s --path.rootfs=/r --path.udev.data=/u").paths;
+    assert_eq!([paths.procfs, paths.sysfs, paths.rootfs, paths.udev_data], ["/p", "/s", "/r", "/u"]);
+    let options = options("--no-collector.loadavg");
+    assert_eq!(
+        options.collectors.is_on(&Flag::new("collector.loadavg", flags::Kind::Switch, &[])),
+        Some(false)
+    );
+    for (line, expected) in [
+        ("--log.format=xml", "--log.format=xml: must be logfmt or json"),
+        ("--web.max-requests=-1", "--web.max-requests=-1: must be a number, 0 for no limit"),
+        ("--web.telemetry-path=m", "--web.telemetry-path=m: must begin with /"),
+        ("--web.telemetry-path=/m?x", "--web.telemetry-path=/m?x: must be a plain path, without ?, # and %"),
+    ] {
+        assert_eq!(refused(line), expected);
     }
 }
 

@@ -49,6 +49,12 @@ impl Dir {
         openat(&self.descriptor, path.as_ref(), READ, Mode::empty())
     }
 
+    /// For tests of what may hang.
+    #[cfg(test)]
+    pub(super) fn open_and_wait(&self, path: &[u8]) -> Result<OwnedFd, Errno> {
+        openat(&self.descriptor, path, OFlags::RDONLY, Mode::empty())
+    }
+
     /// A whole file, of [`FILE`] bytes at most. What the buffer held is gone.
     pub(crate) fn whole<'b>(
         &self,

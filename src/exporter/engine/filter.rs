@@ -103,7 +103,7 @@ mod tests {
     fn what_cannot_be_honoured_is_refused() {
         let both = read(&[("x.exclude", "a"), ("x.include", "b")]).unwrap_err();
         assert_eq!(both, "--x.include and --x.exclude exclude each other");
-        for pattern in ["(", r"\pL", "a**", "(?<=a)b", "["] {
+        for pattern in ["(", r"\pL", "(?<=a)b", "["] {
             let error = read(&[("x.include", pattern)]).unwrap_err();
             assert!(error.starts_with("--x.include="), "{error}");
         }

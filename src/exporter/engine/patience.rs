@@ -46,6 +46,9 @@ pub(crate) enum Question {
     Rootfs,
     /// statfs(2) of an absolute path: [`Answer::StatFs`].
     StatFs,
+    /// Opens a FIFO below sysfs and waits for its writer.
+    #[cfg(test)]
+    Hang,
 }
 
 /// What came of a question.
@@ -339,6 +342,8 @@ impl Staff {
         text.clear();
         match question {
             Question::StatFs => return statfs(path).map(Some),
+            #[cfg(test)]
+            Question::Hang => drop(self.sysfs.open_and_wait(path)?),
             Question::Rootfs => self.rootfs.read_whole(path, text)?,
             Question::Sysfs | Question::Procfs => {
                 let dir = if question == Question::Sysfs { &self.sysfs } else { &self.procfs };
@@ -378,4 +383,129 @@ impl Desk {
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{File, OpenOptions};
+
+    use super::*;
+    use crate::exporter::engine::testing::Tree;
+
+    const NEVER: &dyn Fn() -> bool = &|| false;
+
+    #[test]
+    fn answers_come_in_order_whatever_fails() {
+        let tree = Tree::new(&[("sys/a", " 1 \n"), ("proc/b", "2"), ("root/c", "three\n")]);
+        let machine = tree.machine();
+        let mut batch = Batch::default();
+        for _ in 0..3 {
+            batch.clear();
+            batch.ask(Question::Sysfs, "a");
+            batch.ask(Question::Sysfs, "none");
+            batch.ask(Question::Procfs, "b");
+            batch.ask(Question::Rootfs, "c");
+            batch.ask(Question::StatFs, "/");
+            batch.ask(Question::StatFs, "/nowhere");
+            machine.patience.ask(&mut batch, NEVER);
+            assert_eq!(batch.text(0), Some(&b"1"[..]));
+            assert!(matches!(batch.answer(1), Answer::Failed(Errno::NOENT)));
+            assert_eq!((batch.text(2), batch.text(3)), (Some(&b"2"[..]), Some(&b"three\n"[..])));
+            assert!(matches!(batch.answer(4), Answer::StatFs(found) if found.f_bsize > 0));
+            assert!(matches!(batch.answer(5), Answer::Failed(Errno::NOENT)));
+            assert!(matches!(batch.answer(6), Answer::TimedOut));
+        }
+        assert_eq!(lock(&machine.patience.staff.desks).all.len(), 1);
+        batch.clear();
+        machine.patience.ask(&mut batch, NEVER);
+    }
+
+    /// A question that hangs: statfs(2) cannot be made to, so the file is a FIFO opened without O_NONBLOCK.
+    #[test]
+    fn a_thread_that_hangs_is_left_behind_and_comes_back() {
+        let tree = Tree::new(&[("sys/good", "1")]);
+        let fifo = tree.path("sys/fifo");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &fifo,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        let machine = tree.machine();
+        let mut batch = Batch::default();
+        let ask = |batch: &mut Batch| {
+            batch.clear();
+            batch.ask(Question::Sysfs, "good");
+            batch.ask(Question::Hang, "fifo");
+            batch.ask(Question::Sysfs, "good");
+            machine.patience.ask(batch, NEVER);
+            assert_eq!((batch.text(0), batch.text(2)), (Some(&b"1"[..]), Some(&b"1"[..])));
+        };
+        ask(&mut batch);
+        assert!(matches!(batch.answer(1), Answer::TimedOut));
+        assert_eq!(lock(&machine.patience.staff.desks).all.len(), 2);
+        // It is not asked again, by nobody.
+        thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    let mut batch = Batch::default();
+                    ask(&mut batch);
+                    assert!(matches!(batch.answer(1), Answer::TimedOut));
+                });
+            }
+        });
+        let hung = |left: &[Arc<Desk>]| left.iter().filter(|desk| lock(&desk.work).left).count();
+        assert_eq!(hung(&lock(&machine.patience.staff.desks).all), 1);
+        // The thread returns, and the question can be asked again.
+        drop(OpenOptions::new().write(true).open(&fifo).unwrap());
+        while hung(&lock(&machine.patience.staff.desks).all) > 0 {
+            thread::yield_now();
+        }
+        let writer = OpenOptions::new().read(true).write(true).open(&fifo).unwrap();
+        ask(&mut batch);
+        assert!(matches!(batch.answer(1), Answer::Text(_)));
+        drop((writer, File::open(tree.path("sys/good"))));
+    }
+
+    #[test]
+    fn when_all_threads_hang_nobody_waits_for_them() {
+        let tree = Tree::new(&[("sys/good", "1")]);
+        let machine = tree.machine();
+        let mut batch = Batch::default();
+        let fifos: Vec<_> = (0..=ATTENDANTS).map(|number| tree.path(&std::format!("sys/{number}"))).collect();
+        for fifo in &fifos {
+            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+        }
+        let mut asked = 0;
+        while lock(&machine.patience.staff.desks).all.iter().filter(|desk| lock(&desk.work).left).count()
+            < ATTENDANTS
+        {
+            batch.clear();
+            batch.ask(Question::Hang, std::format!("{asked}"));
+            // Who has little time leaves the thread behind soon.
+            let looks = core::cell::Cell::new(0);
+            machine.patience.ask(&mut batch, &|| looks.replace(looks.get() + 1) > 0);
+            assert!(matches!(batch.answer(0), Answer::TimedOut));
+            asked += 1;
+            assert!(asked <= 2 * ATTENDANTS);
+        }
+        batch.clear();
+        batch.ask(Question::Sysfs, "good");
+        machine.patience.ask(&mut batch, NEVER);
+        assert!(matches!(batch.answer(0), Answer::TimedOut));
+        for fifo in &fifos[..ATTENDANTS] {
+            drop(OpenOptions::new().write(true).open(fifo).unwrap());
+        }
+        loop {
+            batch.clear();
+            batch.ask(Question::Sysfs, "good");
+            machine.patience.ask(&mut batch, NEVER);
+            if batch.text(0) == Some(b"1") {
+                break;
+            }
+        }
+    }
 }
