@@ -123,6 +123,11 @@ impl Drop for Tree {
     }
 }
 
+fn stored(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/trees").join(format!("{name}.tree"));
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
 struct Section {
     kind: Vec<u8>,
     path: Vec<u8>,
