@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
+
 use super::tree::Tree;
 
 /// Far longer than anything here takes; it only turns a hang into a failure.
@@ -27,9 +29,16 @@ pub(crate) struct Exporter {
 impl Exporter {
     /// Starts it in the directory of the tree, so that no path in its answers depends on where that is.
     pub(crate) fn start(tree: &Tree, arguments: &[&str]) -> Self {
+        Self::start_under(tree, arguments, &[])
+    }
+
+    /// The same under another program, which is given with its arguments.
+    pub(crate) fn start_under(tree: &Tree, arguments: &[&str], under: &[&str]) -> Self {
         let (socket, log) = (tree.path("socket"), tree.path("log"));
         let _ = fs::remove_file(&socket);
-        let child = Command::new(env!("CARGO_BIN_EXE_scrapeport"))
+        let line = [under, &[env!("CARGO_BIN_EXE_scrapeport")]].concat();
+        let child = Command::new(line[0])
+            .args(&line[1..])
             .args(["--path.procfs=proc", "--path.sysfs=sys", "--path.rootfs=root", "--path.udev.data=udev"])
             .args(["--web.listen-address=unix:socket", "--log.level=debug"])
             .args(arguments)
@@ -84,6 +93,14 @@ impl Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
+        // What it runs under has to take it along; a thread that hangs ends for nothing less than SIGKILL.
+        let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), Signal::TERM);
+        let start = Instant::now();
+        while self.child.try_wait().is_ok_and(|ended| ended.is_none())
+            && start.elapsed() < Duration::from_secs(2)
+        {
+            std::thread::sleep(Duration::from_millis(2));
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
