@@ -194,7 +194,8 @@ impl Patience {
 
     /// Starts the first thread, so that it does not have to be found when memory is short.
     pub(crate) fn prepare(&self) {
-        if let Some(desk) = self.staff.hire(&mut lock(&self.staff.desks)) {
+        let hired = self.staff.hire(&mut lock(&self.staff.desks));
+        if let Some(desk) = hired {
             self.staff.release(desk);
         }
     }
@@ -398,6 +399,7 @@ mod tests {
     fn answers_come_in_order_whatever_fails() {
         let tree = Tree::new(&[("sys/a", " 1 \n"), ("proc/b", "2"), ("root/c", "three\n")]);
         let machine = tree.machine();
+        machine.patience.prepare();
         let mut batch = Batch::default();
         for _ in 0..3 {
             batch.clear();
