@@ -16,8 +16,18 @@ use super::tree::Tree;
 pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// All collectors that look at the tree, and nothing of those that ask the kernel itself.
-pub(crate) const EVERYTHING: &[&str] =
-    &["--no-collector.time", "--no-collector.timex", "--no-collector.uname"];
+pub(crate) const EVERYTHING: &[&str] = &[
+    "--no-collector.time",
+    "--no-collector.timex",
+    "--no-collector.uname",
+    "--collector.cpu.info",
+    "--collector.interrupts",
+    "--collector.processes",
+    "--collector.softirqs",
+    "--collector.stat.softirq",
+    "--collector.swap",
+    "--collector.textfile.directory=root/textfile",
+];
 
 /// The program at work; ended with the value.
 pub(crate) struct Exporter {
