@@ -88,14 +88,20 @@ impl Dir {
         path: impl AsRef<[u8]>,
         into: &'b mut Attribute,
     ) -> Result<&'b [u8], Errno> {
+        self.piece(path, into).map(trim)
+    }
+
+    /// The beginning of a file: one read(2) of as many bytes as there is room for. Enough for what the kernel makes in
+    /// one go, as it does everything of procfs that is shorter than a page.
+    pub(crate) fn piece<'b>(&self, path: impl AsRef<[u8]>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
         let file = self.file(path)?;
         let length = loop {
-            match read(&file, &mut into[..]) {
+            match read(&file, &mut *into) {
                 Err(Errno::INTR) => {}
                 other => break other?,
             }
         };
-        Ok(trim(into.get(..length).unwrap_or_default()))
+        Ok(into.get(..length).unwrap_or_default())
     }
 
     /// An attribute that is a number without sign.

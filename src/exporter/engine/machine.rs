@@ -37,6 +37,8 @@ pub(crate) struct Machine {
     pub(crate) udev_data: Option<Dir>,
     /// The path of `rootfs` without a slash at its end; empty for `/`.
     pub(crate) root: String,
+    /// The path of `sysfs` without a slash at its end.
+    pub(crate) sys: String,
     pub(crate) patience: Patience,
 }
 
@@ -60,6 +62,7 @@ impl Machine {
             rootfs,
             udev_data: Dir::open(&paths.udev_data).ok(),
             root: String::from(paths.rootfs.trim_end_matches('/')),
+            sys: String::from(paths.sysfs.trim_end_matches('/')),
             patience,
         })
     }

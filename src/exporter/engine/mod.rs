@@ -9,6 +9,7 @@ pub(super) mod dir;
 pub(super) mod filter;
 pub(super) mod machine;
 pub(super) mod names;
+pub(super) mod netlink;
 pub(super) mod node;
 pub(super) mod parse;
 pub(super) mod path;
@@ -16,6 +17,7 @@ pub(super) mod patience;
 pub(super) mod problem;
 pub(super) mod rows;
 pub(super) mod scratch;
+pub(super) mod seen;
 pub(super) mod selection;
 pub(super) mod source;
 #[cfg(test)]

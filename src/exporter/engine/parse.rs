@@ -1,5 +1,7 @@
 //! What the kernel's text files are made of: lines, fields and numbers. All of it takes any bytes.
 
+use crate::text::number::{LONGEST, write_u64};
+
 /// The lines of a file, without their ends.
 pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
@@ -81,6 +83,18 @@ pub(crate) fn float(text: &[u8]) -> Option<f64> {
     core::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
+/// A number as text, for a label.
+pub(crate) fn decimal(value: u64, into: &mut Digits) -> &str {
+    let length = write_u64(into, value);
+    into.get(..length).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
+}
+
+/// Room for the text of a number.
+pub(crate) type Digits = [u8; LONGEST];
+
+/// Empty room.
+pub(crate) const NO_DIGITS: Digits = [0; LONGEST];
+
 /// Text for a label: as it is if it is UTF-8, else through `spare`, with U+FFFD for what is not.
 pub(crate) fn lossy<'a>(bytes: &'a [u8], spare: &'a mut Spare) -> &'a str {
     if let Ok(text) = core::str::from_utf8(bytes) {
@@ -140,6 +154,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn decimals_are_text() {
+        let mut digits = NO_DIGITS;
+        assert_eq!(decimal(0, &mut digits), "0");
+        assert_eq!(decimal(u64::MAX, &mut digits), "18446744073709551615");
+    }
 
     #[test]
     fn numbers_of_every_base() {

@@ -19,6 +19,7 @@ use rustix::fs::{StatFs, statfs};
 use rustix::io::Errno;
 
 use super::dir::{ATTRIBUTE, Dir};
+use super::netlink::{Peer, exchange};
 
 /// How long one question may take. A healthy sensor on a slow bus takes tens of milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
@@ -40,12 +41,16 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(crate) enum Question {
     /// An attribute below sysfs, trimmed: [`Answer::Text`].
     Sysfs,
+    /// A whole file below sysfs: a list that may be longer than an attribute.
+    SysfsWhole,
     /// A file below procfs, [`ATTRIBUTE`] bytes at most.
     Procfs,
     /// A whole file below the root: [`Answer::Text`].
     Rootfs,
     /// statfs(2) of an absolute path: [`Answer::StatFs`].
     StatFs,
+    /// A request in the place of the path; the messages of the answer are an [`Answer::Text`].
+    Netlink(Peer),
     /// Opens a FIFO below sysfs and waits for its writer.
     #[cfg(test)]
     Hang,
@@ -67,6 +72,8 @@ pub(crate) struct Batch {
     jobs: Vec<Job>,
     /// Paths, then texts of answers.
     bytes: Vec<u8>,
+    /// No question before this one is open.
+    answered: usize,
 }
 
 #[derive(Debug)]
@@ -89,6 +96,7 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.jobs.clear();
         self.bytes.clear();
+        self.answered = 0;
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -131,12 +139,17 @@ impl Batch {
     }
 
     fn first_open(&self) -> Option<usize> {
-        self.jobs.iter().position(|job| matches!(job.state, State::Open))
+        let mut open = self.jobs.iter().enumerate().skip(self.answered);
+        open.find_map(|(at, job)| matches!(job.state, State::Open).then_some(at))
     }
 
     fn set(&mut self, at: usize, state: State) {
         if let Some(job) = self.jobs.get_mut(at) {
             job.state = state;
+        }
+        let is_answered = |job: &Job| !matches!(job.state, State::Open);
+        while self.jobs.get(self.answered).is_some_and(is_answered) {
+            self.answered += 1;
         }
     }
 }
@@ -346,6 +359,8 @@ impl Staff {
             #[cfg(test)]
             Question::Hang => drop(self.sysfs.open_and_wait(path)?),
             Question::Rootfs => self.rootfs.read_whole(path, text)?,
+            Question::SysfsWhole => self.sysfs.read_whole(path, text)?,
+            Question::Netlink(peer) => exchange(peer, path, text)?,
             Question::Sysfs | Question::Procfs => {
                 let dir = if question == Question::Sysfs { &self.sysfs } else { &self.procfs };
                 let mut attribute = [0; ATTRIBUTE];

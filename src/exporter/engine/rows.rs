@@ -58,10 +58,13 @@ impl Rows {
         }
     }
 
-    /// Writes all families.
+    /// Writes all families. Of several samples with the same name and labels the first is shown.
     pub(crate) fn write(&mut self, page: &mut Page<'_>) {
         let Self { text, rows } = self;
         let text: &[u8] = text;
+        let series = |row: &Row| (slice(text, row.name), slice(text, row.labels));
+        rows.sort_unstable_by(|a, b| series(a).cmp(&series(b)).then(a.name.cmp(&b.name)));
+        rows.dedup_by(|b, a| series(a) == series(b));
         rows.sort_unstable_by(|a, b| slice(text, a.name).cmp(slice(text, b.name)).then(a.name.cmp(&b.name)));
         for family in rows.chunk_by(|a, b| slice(text, a.name) == slice(text, b.name)) {
             let Some(first) = family.first() else { continue };
@@ -94,4 +97,41 @@ fn labels_of<'a>(mut text: &'a [u8], into: &mut [(&'a str, &'a str)]) -> usize {
         count += 1;
     }
     count
+}
+
+#[cfg(test)]
+mod tests {
+    use std::boxed::Box;
+    use std::string::String;
+
+    use super::*;
+    use crate::text::{Format, Output, Stopped};
+
+    struct Text(String);
+
+    impl Output for Text {
+        fn flush(&mut self, buffer: &mut [u8], content: core::ops::Range<usize>) -> Result<(), Stopped> {
+            self.0.push_str(core::str::from_utf8(&buffer[content]).unwrap());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn rows_are_grouped_and_none_is_shown_twice() {
+        let mut rows = Rows::default();
+        for (family, device, value) in
+            [("b", "2", 1_u64), ("a", "9", 2), ("b", "10", 3), ("b", "2", 4), ("a", "", 5), ("b", "1", 6)]
+        {
+            rows.add(Kind::Gauge, &["x_", family], "Help.", &[("device", device)], value);
+        }
+        let mut text = Text(String::new());
+        let mut buffer = Box::new([0; 4096]);
+        let mut page = Page::new(&mut buffer[..], Format::TEXT, &mut text);
+        rows.write(&mut page);
+        page.finish().unwrap();
+        let expected = "# HELP x_a Help.\n# TYPE x_a gauge\nx_a{device=\"9\"} 2\nx_a{device=\"\"} 5\n\
+                        # HELP x_b Help.\n# TYPE x_b gauge\nx_b{device=\"2\"} 1\nx_b{device=\"10\"} 3\n\
+                        x_b{device=\"1\"} 6\n";
+        assert_eq!(text.0, expected);
+    }
 }

@@ -2,6 +2,7 @@
 
 use core::ops::Range;
 use std::boxed::Box;
+use std::collections::BTreeSet;
 use std::format;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,25 @@ impl Outcome {
     pub(crate) fn samples(&self) -> String {
         self.page.lines().filter(|line| !line.starts_with('#')).map(|line| format!("{line}\n")).collect()
     }
+
+    /// Panics unless every line is one of the format, every family stands once and in one piece, and no series is told
+    /// twice.
+    pub(crate) fn assert_sound(&self) {
+        let (mut families, mut series, mut current) = (BTreeSet::new(), BTreeSet::new(), "");
+        for line in self.page.lines() {
+            if let Some(rest) = line.strip_prefix("# HELP ") {
+                current = rest.split(' ').next().unwrap_or_default();
+                assert!(families.insert(current), "{current} stands twice");
+            } else if let Some(rest) = line.strip_prefix("# TYPE ") {
+                assert_eq!(rest.split(' ').next(), Some(current));
+            } else {
+                let (name, value) = line.rsplit_once(' ').unwrap();
+                assert!(value.parse::<f64>().is_ok(), "no number: {line}");
+                assert_eq!(name.split('{').next(), Some(current), "outside of its family: {line}");
+                assert!(series.insert(name), "twice: {line}");
+            }
+        }
+    }
 }
 
 /// Runs a collector once.
@@ -92,6 +112,21 @@ pub(crate) fn run(source: &dyn Source, machine: &Machine) -> Outcome {
     let result = source.collect(machine, &mut Scratch::default(), &mut page);
     page.finish().unwrap();
     Outcome { result, page: text.0 }
+}
+
+/// Whether a page is a page: every line a comment or a sample, and no sample twice.
+pub(crate) fn no_series_twice(page: &str) {
+    let mut seen = BTreeSet::new();
+    let mut families = BTreeSet::new();
+    for line in page.lines() {
+        if let Some(rest) = line.strip_prefix("# TYPE ") {
+            assert!(families.insert(rest.split(' ').next()), "a family twice: {line}");
+        } else if !line.starts_with('#') {
+            let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
+            assert!(value.parse::<f64>().is_ok(), "no value: {line}");
+            assert!(seen.insert(series), "a sample twice: {line}");
+        }
+    }
 }
 
 struct Text(String);

@@ -1,0 +1,175 @@
+//! Which processors are online, isolated, slowed down. Source: `/sys/devices/system/cpu`,
+//! Documentation/ABI/testing/sysfs-devices-system-cpu, Documentation/admin-guide/cputopology.rst.
+
+use std::sync::{Mutex, PoisonError};
+use std::vec::Vec;
+
+use super::super::decimal::Decimal;
+use super::ticks::MOST_CPUS;
+use crate::exporter::engine::machine::Machine;
+use crate::exporter::engine::parse::{split_once, trim, unsigned};
+use crate::exporter::engine::path::joined;
+use crate::exporter::engine::scratch::Scratch;
+use crate::text::{Kind, Page};
+
+const ROOT: &[u8] = b"devices/system/cpu/";
+
+/// What does not change while the same processors are online.
+#[derive(Debug, Default)]
+pub(super) struct Topology {
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default)]
+struct Kept {
+    /// What `online` held when the rest was read.
+    online: Vec<u8>,
+    /// One processor of each core, by package and core.
+    cores: Vec<Core>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Core {
+    package: u64,
+    core: u64,
+    cpu: u64,
+}
+
+impl Topology {
+    pub(super) fn write(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) {
+        isolated(machine, scratch, page);
+        // Where the first processor cannot be switched off, there is nothing to tell; so it is for heat.
+        let can_go = machine.sysfs.file(joined(&[ROOT, b"cpu0/online"])).is_ok();
+        let throttles = machine
+            .sysfs
+            .file(joined(&[ROOT, b"cpu0/thermal_throttle/core_throttle_count"]))
+            .is_ok()
+            || machine.sysfs.file(joined(&[ROOT, b"cpu0/thermal_throttle/package_throttle_count"])).is_ok();
+        if !can_go && !throttles {
+            return;
+        }
+        let path = joined(&[ROOT, b"online"]);
+        let Ok(online) = machine.sysfs.whole(path, &mut scratch.other) else { return };
+        if machine.sysfs.list(ROOT, &mut scratch.names).is_err() {
+            return;
+        }
+        let cpus = || scratch.names.iter().filter_map(number);
+        if can_go {
+            let help = "Whether a processor is online.";
+            let mut family = page.family(Kind::Gauge, "node_cpu_online", help);
+            let mut ranges = ranges(online).peekable();
+            for cpu in cpus() {
+                while ranges.next_if(|(_, last)| *last < cpu).is_some() {}
+                let is_online = ranges.peek().is_some_and(|(first, _)| *first <= cpu);
+                family.sample(&[("cpu", Decimal::of(cpu).as_str())], is_online);
+            }
+        }
+        if throttles {
+            self.find(machine, online, cpus(), &mut scratch.numbers);
+            write_throttles(machine, &scratch.numbers, page);
+        }
+    }
+
+    /// Lists package, core and processor of every core.
+    fn find(&self, machine: &Machine, online: &[u8], cpus: impl Iterator<Item = u64>, into: &mut Vec<u64>) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.online != online || kept.cores.is_empty() {
+            let Kept { online: old, cores } = &mut *kept;
+            old.clear();
+            old.extend_from_slice(online);
+            cores.clear();
+            for cpu in cpus {
+                let number = Decimal::of(cpu);
+                let read = |file: &[u8]| {
+                    machine.sysfs.number(joined(&[
+                        ROOT,
+                        b"cpu",
+                        number.as_str().as_bytes(),
+                        b"/topology/",
+                        file,
+                    ]))
+                };
+                if let (Some(package), Some(core)) = (read(b"physical_package_id"), read(b"core_id")) {
+                    cores.push(Core { package, core, cpu });
+                }
+            }
+            cores.sort_unstable();
+            cores.dedup_by_key(|core| (core.package, core.core));
+        }
+        into.clear();
+        into.extend(kept.cores.iter().flat_map(|core| [core.package, core.core, core.cpu]));
+    }
+}
+
+fn write_throttles(machine: &Machine, cores: &[u64], page: &mut Page<'_>) {
+    let count = |cpu: u64, file: &[u8]| {
+        let number = Decimal::of(cpu);
+        machine.sysfs.number(joined(&[ROOT, b"cpu", number.as_str().as_bytes(), b"/thermal_throttle/", file]))
+    };
+    let name = "node_cpu_core_throttles_total";
+    let mut family = page.family(Kind::Counter, name, "How often a core was slowed down for heat.");
+    for row in cores.chunks_exact(3) {
+        let &[package, core, cpu] = row else { continue };
+        if let Some(count) = count(cpu, b"core_throttle_count") {
+            let (package, core) = (Decimal::of(package), Decimal::of(core));
+            family.sample(&[("core", core.as_str()), ("package", package.as_str())], count);
+        }
+    }
+    let name = "node_cpu_package_throttles_total";
+    let mut family = page.family(Kind::Counter, name, "How often a package was slowed down for heat.");
+    let mut last = None;
+    for row in cores.chunks_exact(3) {
+        let &[package, _, cpu] = row else { continue };
+        if last.replace(package) == Some(package) {
+            continue;
+        }
+        if let Some(count) = count(cpu, b"package_throttle_count") {
+            family.sample(&[("package", Decimal::of(package).as_str())], count);
+        }
+    }
+}
+
+fn isolated(machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) {
+    let Ok(list) = machine.sysfs.whole(joined(&[ROOT, b"isolated"]), &mut scratch.other) else { return };
+    let help = "Processors that the scheduler leaves alone; always 1.";
+    let mut family = page.family(Kind::Gauge, "node_cpu_isolated", help);
+    for cpu in ranges(list).flat_map(|(first, last)| first..=last) {
+        family.sample(&[("cpu", Decimal::of(cpu).as_str())], 1_u64);
+    }
+}
+
+/// The number of `cpu12`.
+fn number(name: &[u8]) -> Option<u64> {
+    let digits = name.strip_prefix(b"cpu")?;
+    // Two spellings of one number would be two processors.
+    let number = unsigned(digits).filter(|number| *number < MOST_CPUS as u64)?;
+    (Decimal::of(number).as_str().as_bytes() == digits).then_some(number)
+}
+
+/// First and last of each range of `0-3,8`, in ascending order; what is out of order is left out.
+fn ranges(list: &[u8]) -> impl Iterator<Item = (u64, u64)> {
+    let mut next = 0;
+    trim(list).split(|byte| *byte == b',').filter_map(move |range| {
+        let (first, last) = split_once(range, b'-').unwrap_or((range, range));
+        let (first, last) = (unsigned(first)?, unsigned(last)?);
+        let fits = next <= first && first <= last && last < MOST_CPUS as u64;
+        fits.then(|| next = last + 1).map(|()| (first, last))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_processors() {
+        let read = |text: &str| ranges(text.as_bytes()).collect::<Vec<_>>();
+        assert_eq!(read("0-3,8,10-11\n"), [(0, 3), (8, 8), (10, 11)]);
+        assert_eq!(read("\n"), []);
+        assert_eq!(read("x,5,3-4,6-2,7-16384,9,9"), [(5, 5), (9, 9)]);
+        assert_eq!(number(b"cpu10"), Some(10));
+        for name in ["cpu", "cpu01", "cpufreq", "cpu16384", "x1", "cpu+1"] {
+            assert_eq!(number(name.as_bytes()), None, "{name}");
+        }
+    }
+}

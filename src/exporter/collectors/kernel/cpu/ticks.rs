@@ -1,0 +1,124 @@
+//! The times of `/proc/stat` that never go back. Source: proc_stat(5), Documentation/filesystems/proc.rst.
+//!
+//! The kernel's own counters of idle time and of waiting may shrink by a little, which Prometheus would take for a
+//! restart. So each keeps its maximum; but when a processor goes and comes again all of its times begin anew.
+
+use std::vec::Vec;
+
+use crate::exporter::engine::parse::{fields, lines, unsigned};
+
+/// So many processors are looked at: twice what any kernel can have.
+pub(super) const MOST_CPUS: usize = 16_384;
+
+/// user nice system idle iowait irq softirq steal guest guest_nice
+pub(super) const COLUMNS: usize = 10;
+
+/// Where idle stands.
+const IDLE: usize = 3;
+
+/// When idle fell by so many ticks, 3 seconds, the processor has been away.
+const AWAY: u64 = 300;
+
+/// The times of all processors by their numbers; none for those that are offline.
+#[derive(Debug, Default)]
+pub(super) struct Ticks {
+    cpus: Vec<Option<[u64; COLUMNS]>>,
+}
+
+impl Ticks {
+    /// Reads `/proc/stat`, and lists for each processor its number and its times.
+    pub(super) fn update(&mut self, stat: &[u8], into: &mut Vec<u64>) {
+        into.clear();
+        // They stand at the top, in ascending order; what is out of order is left out.
+        let mut next = 0;
+        for line in lines(stat).take_while(|line| line.starts_with(b"cpu")) {
+            let Some((number, new)) = parse(line) else { continue };
+            if number < next || number >= MOST_CPUS {
+                continue;
+            }
+            self.cpus.resize(self.cpus.len().max(number + 1), None);
+            for offline in self.cpus.get_mut(next..number).into_iter().flatten() {
+                *offline = None;
+            }
+            next = number + 1;
+            let Some(kept) = self.cpus.get_mut(number) else { continue };
+            let kept = kept.get_or_insert_default();
+            if kept[IDLE].saturating_sub(new[IDLE]) >= AWAY {
+                *kept = new;
+            } else {
+                kept.iter_mut().zip(new).for_each(|(kept, new)| *kept = new.max(*kept));
+            }
+            into.push(number as u64);
+            into.extend_from_slice(kept);
+        }
+        self.cpus.truncate(next);
+    }
+}
+
+/// The number and the times of a line; columns that an old kernel does not have are 0.
+fn parse(line: &[u8]) -> Option<(usize, [u64; COLUMNS])> {
+    let mut fields = fields(line.strip_prefix(b"cpu")?);
+    if !line.get(3)?.is_ascii_digit() {
+        return None;
+    }
+    let number = usize::try_from(unsigned(fields.next()?)?).ok()?;
+    let mut times = [0; COLUMNS];
+    let mut count = 0;
+    for (time, field) in times.iter_mut().zip(fields) {
+        *time = unsigned(field)?;
+        count += 1;
+    }
+    (count > IDLE).then_some((number, times))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::string::String;
+    use std::{format, vec};
+
+    use super::*;
+
+    fn update(ticks: &mut Ticks, stat: &str) -> Vec<u64> {
+        let mut into = vec![7; 3];
+        ticks.update(stat.as_bytes(), &mut into);
+        into
+    }
+
+    #[test]
+    fn times_never_go_back_but_for_who_was_away() {
+        let mut ticks = Ticks::default();
+        let first = "cpu  9 9 9 9\ncpu0 1 2 3 1000 5 6 7 8 9 10\ncpu1 1 2 3 4\nintr 5\ncpu2 1 2 3 4\n";
+        let cpu0 = [0, 1, 2, 3, 1000, 5, 6, 7, 8, 9, 10];
+        assert_eq!(update(&mut ticks, first), [&cpu0[..], &[1, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0]].concat());
+        let kept = update(&mut ticks, "cpu0 2 1 3 701 4 7 7 8 9 9\n");
+        assert_eq!(kept, [0, 2, 2, 3, 1000, 5, 7, 7, 8, 9, 10]);
+        let away = update(&mut ticks, "cpu0 0 0 0 700 0 0 0 0 0 0\ncpu1 1 1 1 1 1\n");
+        assert_eq!(away, [0, 0, 0, 0, 700, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0]);
+    }
+
+    #[test]
+    fn who_was_offline_begins_anew() {
+        let mut ticks = Ticks::default();
+        update(&mut ticks, "cpu0 9 9 9 9\ncpu1 9 9 9 9\ncpu3 9 9 9 9\n");
+        update(&mut ticks, "cpu0 9 9 9 9\ncpu3 9 9 9 9\n");
+        assert_eq!(update(&mut ticks, "cpu1 1 1 1 1\n")[..5], [1, 1, 1, 1, 1]);
+        assert_eq!(update(&mut ticks, "cpu0 1 1 1 1\ncpu3 1 1 1 1\n")[..5], [0, 1, 1, 1, 1]);
+        assert_eq!(ticks.cpus.len(), 4);
+    }
+
+    #[test]
+    fn bad_lines_are_left_out_alone() {
+        let text = "cpu0 1 2 3\ncpux 1 2 3 4\ncpu1 1 2 x 4\ncpu2 1 2 3 4\ncpu2 5 5 5 5\ncpu1 1 2 3 4\ncpu99999 1 2 3 4\n\
+                    cpu3 1 2 3 -4\ncpu 4 1 2 3 4\ncpu5 18446744073709551616 2 3 4\n";
+        assert_eq!(update(&mut Ticks::default(), text), [2, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(update(&mut Ticks::default(), ""), []);
+    }
+
+    #[test]
+    fn as_many_as_kernels_can_have() {
+        let all: String = (0..4096).map(|cpu| format!("cpu{cpu} 1 2 3 4 5 6 7 8 9 10\n")).collect();
+        let mut ticks = Ticks::default();
+        assert_eq!(update(&mut ticks, &all).len(), 4096 * (COLUMNS + 1));
+        assert_eq!(update(&mut ticks, &all).len(), 4096 * (COLUMNS + 1));
+    }
+}

@@ -1,0 +1,92 @@
+//! Which texts have been met, so that no series is written twice, whatever a file holds.
+
+use std::vec;
+use std::vec::Vec;
+
+/// A set of texts, remembered by a hash of 64 bits in a table that is kept.
+///
+/// Two texts of the same hash would be taken for one: with a million texts, once in millions of such sets.
+#[derive(Debug, Default)]
+pub(crate) struct Seen {
+    /// A power of two of places, half of them empty at least; 0 is an empty one.
+    table: Vec<u64>,
+    used: usize,
+}
+
+impl Seen {
+    pub(crate) fn clear(&mut self) {
+        if self.used > 0 {
+            self.table.fill(0);
+            self.used = 0;
+        }
+    }
+
+    /// Adds a text; whether it has not been there before.
+    pub(crate) fn is_new(&mut self, text: &[u8]) -> bool {
+        if self.used * 2 >= self.table.len() {
+            let room = (self.table.len() * 2).max(SMALLEST);
+            for hash in core::mem::replace(&mut self.table, vec![0; room]) {
+                put(&mut self.table, hash);
+            }
+        }
+        let new = put(&mut self.table, hash(text));
+        self.used += usize::from(new);
+        new
+    }
+}
+
+const SMALLEST: usize = 64;
+
+fn put(table: &mut [u64], hash: u64) -> bool {
+    let mask = table.len().wrapping_sub(1);
+    let mut at = hash as usize & mask;
+    while hash != 0 {
+        match table.get_mut(at) {
+            Some(place) if *place == 0 => {
+                *place = hash;
+                return true;
+            }
+            Some(place) if *place != hash => at = (at + 1) & mask,
+            _ => break,
+        }
+    }
+    false
+}
+
+/// FNV-1a, mixed once more for the low bits; never 0.
+fn hash(text: &[u8]) -> u64 {
+    let start = 0xcbf2_9ce4_8422_2325;
+    let hash = text.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
+    (hash ^ hash >> 32).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn a_text_is_new_once() {
+        let mut seen = Seen::default();
+        for _ in 0..2 {
+            assert!(seen.is_new(b"") && seen.is_new(b"a") && !seen.is_new(b"a") && !seen.is_new(b""));
+            seen.clear();
+        }
+        let names = (0..10_000_u32).map(u32::to_ne_bytes);
+        assert!(names.clone().all(|name| seen.is_new(&name)));
+        assert!(!names.clone().any(|name| seen.is_new(&name)));
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_set(texts in proptest::collection::vec("[ab]{0,4}", 0..200)) {
+            let (mut seen, mut oracle) = (Seen::default(), HashSet::new());
+            for text in texts {
+                prop_assert_eq!(seen.is_new(text.as_bytes()), oracle.insert(text));
+            }
+        }
+    }
+}
