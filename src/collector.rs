@@ -163,6 +163,7 @@ impl<'a> Page<'a> {
     /// shows it with that suffix), an info's in `_info`. Each family must be written once and in one piece.
     pub fn family<'p, 'n>(&'p mut self, kind: Kind, name: &'n str, help: &'n str) -> Samples<'p, 'a, 'n> {
         self.begin_family();
+        self.tell_family(name);
         Samples {
             page: self,
             name: Name::parse(name, kind),

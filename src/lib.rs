@@ -138,4 +138,7 @@ mod guides {
     #[cfg(feature = "std")]
     #[doc = include_str!("../docs/metrics.md")]
     mod metrics {}
+    #[cfg(feature = "web-config")]
+    #[doc = include_str!("../docs/tls.md")]
+    mod tls {}
 }

@@ -91,6 +91,16 @@ impl Watched {
         (Self { path: path.into(), seen }, result.map(|(_, names)| names))
     }
 
+    /// Whether both found the same content. What could not be read is never the same.
+    #[cfg_attr(not(feature = "web-config"), allow(dead_code))]
+    pub(crate) fn has_content_of(&self, other: &Self) -> bool {
+        let content = |watched: &Self| watched.seen.as_ref().and_then(|seen| seen.content);
+        match (content(self), content(other)) {
+            (Some(one), Some(other)) => one.as_ref() == other.as_ref(),
+            _ => false,
+        }
+    }
+
     /// Whether reading again would find the same. A file that could not be read is always worth another try.
     ///
     /// One stat(2). Until [`SETTLES_AFTER`] the file's last change the file is also read and its digest compared, which
@@ -202,6 +212,13 @@ mod tests {
             assert!(watched.is_current());
         }
 
+        // Written anew with the same bytes it is another version of the same content.
+        let (before, _) = Watched::read(&path);
+        fs::write(&path, "one").unwrap();
+        assert!(Watched::read(&path).0.has_content_of(&before));
+        fs::write(&path, "two").unwrap();
+        assert!(!Watched::read(&path).0.has_content_of(&before));
+
         // With its old time of modification, years later.
         let old = SystemTime::now() - Duration::from_secs(1_000_000);
         File::options().write(true).open(&path).unwrap().set_modified(old).unwrap();
@@ -220,7 +237,7 @@ mod tests {
         assert!(!watched.is_current());
         let (mut watched, bytes) = Watched::read(&path);
         assert_eq!(bytes.unwrap_err().kind(), io::ErrorKind::NotFound);
-        assert!(!watched.is_current());
+        assert!(!watched.is_current() && !watched.has_content_of(&watched));
         fs::write(folder.0.join("a"), "a").unwrap();
         fs::write(folder.0.join("b"), "b").unwrap();
         std::os::unix::fs::symlink("a", &path).unwrap();

@@ -8,7 +8,9 @@ use std::net::{SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
+use scrapeport::server::ServerBuilder;
 use scrapeport::{Counter, Registry, Server};
 use support::*;
 
@@ -27,10 +29,14 @@ struct Guarded {
 
 impl Guarded {
     fn start(users: &[(&str, &str)]) -> Self {
+        Self::start_with(users, |builder| builder)
+    }
+
+    fn start_with(users: &[(&str, &str)], set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         let file = temporary("guessing.yml");
         let users: String = users.iter().map(|(name, hash)| format!("  {name}: {hash}\n")).collect();
         fs::write(&file, format!("basic_auth_users:\n{users}")).unwrap();
-        let builder = Server::builder(&REGISTRY).web_config_file(&file);
+        let builder = set(Server::builder(&REGISTRY).web_config_file(&file));
         let (server, thread) = builder.start_on("127.0.0.1:0").expect("a good file");
         Self { server, thread, file }
     }
@@ -159,6 +165,27 @@ fn a_guess_costs_the_same_whoever_is_named() {
     let before = rounds(&mut stream);
     assert_eq!(get(&mut stream).expect("kept").status, 401);
     assert_eq!(rounds(&mut stream) - before, 0.0, "nobody was named");
+    guarded.end();
+}
+
+/// Who waits longer for a password than a response may take still gets the answer.
+#[test]
+fn a_slow_password_takes_no_time_from_the_response() {
+    let _alone = alone();
+    let costly = HASH.replace("$04$", "$13$");
+    let limit = Duration::from_millis(300);
+    let guarded = Guarded::start_with(&[("bob", &costly)], |builder| builder.response_timeout(limit));
+    let address = guarded.address();
+    let before = Instant::now();
+    thread::scope(|scope| {
+        let guess = |number: usize| ask(&mut connect(address), &request("bob", &number.to_string()));
+        let guessers: Vec<_> = (0..3).map(|number| scope.spawn(move || guess(number))).collect();
+        for guesser in guessers {
+            let reply = guesser.join().expect("no surprise").expect("an answer");
+            assert_eq!(reply.status, 401);
+        }
+    });
+    assert!(before.elapsed() > limit, "this machine needs a dearer hash");
     guarded.end();
 }
 

@@ -394,12 +394,26 @@ fn an_interrupt_shows_again_what_is_typed() {
             assert_eq!((status.signal(), out.as_str()), (Some(signal.as_raw()), ""), "{:?}", session.shown);
             assert!(!session.shown.contains("sec"), "{:?}", session.shown);
         }
-        for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+    }
+}
+
+#[test]
+fn a_signal_that_ends_it_shows_again_what_is_typed() {
+    use std::os::unix::process::ExitStatusExt;
+    let sent = [Signal::TERM, Signal::INT, Signal::HUP, Signal::QUIT, Signal::USR1, Signal::USR2];
+    // Of the kernel, when a time is over that somebody has set.
+    let late = [Signal::ALARM, Signal::VTALARM, Signal::PROF, Signal::XCPU];
+    for second in [false, true] {
+        for signal in sent.into_iter().chain(late) {
             let mut session = Session::start(&["--cost=4"]);
             session.shows(FIRST);
+            if second {
+                session.types(b"secret\r");
+                session.shows(BOTH);
+            }
             session.signal(signal);
-            let (status, _) = session.end();
-            assert_eq!(status.signal(), Some(signal.as_raw()));
+            let (status, out) = session.end();
+            assert_eq!((status.signal(), out.as_str()), (Some(signal.as_raw()), ""), "{signal:?}");
         }
     }
 }

@@ -423,3 +423,114 @@ fn short_of_descriptors() {
     eventually("the threads are gone", || server_threads() == 0);
     answer(&"ended");
 }
+
+/// Over TLS one handshake needs several round trips, in which a flood of others must not push it out.
+#[cfg(feature = "tls")]
+mod handshakes {
+    use std::io;
+
+    use super::*;
+
+    fn start(policy: bool) -> (Server, thread::JoinHandle<()>) {
+        let server = Server::builder(&REGISTRY)
+            .certfile(tls::certs("server.pem"))
+            .keyfile(tls::certs("server.key"))
+            .client_cafile(tls::certs("ca.pem"))
+            .client_auth_required(policy);
+        server.start_on("127.0.0.1:0").expect("loopback")
+    }
+
+    /// How many connections were given up, without a connection of our own.
+    fn evicted() -> f64 {
+        let page = SERVER_METRICS.to_text(Format::default());
+        let line = page.lines().find_map(|line| line.strip_prefix(EVICTED)?.trim().parse().ok());
+        line.expect("a sample")
+    }
+
+    /// The beginning of a record with a handshake.
+    const BEGUN: &[u8] = &[22, 3, 1];
+
+    /// A connection on which everything that comes takes its time.
+    struct Far(TcpStream);
+
+    impl Read for Far {
+        fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+            thread::sleep(Duration::from_millis(20));
+            self.0.read(into)
+        }
+    }
+
+    impl Write for Far {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.0.flush()
+        }
+    }
+
+    #[test]
+    fn a_flood_of_handshakes_does_not_push_one_out_at_once() {
+        const ATTEMPTS: usize = 6;
+        let _alone = alone();
+        let (server, thread) = start(false);
+        let address = server.local_addr().expect("a TCP address");
+        let over = AtomicBool::new(false);
+        let served = thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut clients: [Option<TcpStream>; 3 * DEFAULT_CONNECTIONS] =
+                    [const { None }; 3 * DEFAULT_CONNECTIONS];
+                while !over.load(SeqCst) {
+                    for client in &mut clients {
+                        if !client.as_ref().is_some_and(is_open) {
+                            let mut fresh = connect(address);
+                            let _ = fresh.write(BEGUN);
+                            *client = Some(fresh);
+                        }
+                    }
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+            let before = evicted();
+            eventually("the flood is there", || evicted() > before);
+            // Each has one attempt.
+            let attempt = || get(&mut tls::client(Far(connect(address)), None)).map(|reply| reply.status);
+            let attempts: Vec<_> = (0..ATTEMPTS).map(|_| attempt()).collect();
+            over.store(true, SeqCst);
+            attempts
+        });
+        // More than half: a machine that stands still for a moment counts as a far one.
+        let number = served.iter().filter(|status| matches!(status, Ok(200))).count();
+        assert!(number > ATTEMPTS / 2, "{served:?}");
+        server.shutdown();
+        thread.join().expect("no panic");
+    }
+
+    #[test]
+    fn who_has_shown_a_certificate_keeps_the_connection() {
+        let _alone = alone();
+        for required in [false, true] {
+            let (server, thread) = start(required);
+            let address = server.local_addr().expect("a TCP address");
+            let mut known = tls::client(connect(address), Some("client.pem"));
+            assert_eq!(get(&mut known).expect("served").status, 200);
+            let mut stranger = (!required).then(|| tls::client(connect(address), None));
+            if let Some(stranger) = &mut stranger {
+                assert_eq!(get(stranger).expect("served").status, 200);
+            }
+            let before = evicted();
+            let crowd =
+                crowd(3 * DEFAULT_CONNECTIONS, address, |client| client.write_all(BEGUN).expect("open"));
+            let enough = (2 * DEFAULT_CONNECTIONS) as f64;
+            eventually("the crowd has come in", || evicted() - before >= enough);
+            assert_eq!(get(&mut known).expect("it was never given up").status, 200);
+            if let Some(stranger) = &mut stranger {
+                assert!(get(stranger).is_err(), "idle as well, and nobody knows who it is");
+            }
+            drop(crowd);
+            server.shutdown();
+            thread.join().expect("no panic");
+        }
+    }
+}

@@ -229,6 +229,92 @@ fn a_file_that_lost_its_users_is_believed_after_a_while() {
 }
 
 #[test]
+fn a_file_that_still_changes_is_doubted_longer() {
+    let following = Following::start("live-slowly", &users(&["alice"]));
+    let mut stream = connect(following.address());
+    let start = Instant::now();
+    let mut written = start;
+    let mut content = "http_server_config: {http2: false}\n".to_owned();
+    // Longer than it would be doubted if it stayed the same, shorter than anything is doubted.
+    while start.elapsed() < Duration::from_secs(3) {
+        content += "# a line more\n";
+        fs::write(following.file(), &content).unwrap();
+        let status = status(&mut stream, "");
+        // Unless the machine stood still for so long.
+        let steady = written.elapsed() < Duration::from_secs(1) && start.elapsed() < Duration::from_secs(4);
+        assert!(status == 401 || !steady, "{status} after {:?}", start.elapsed());
+        written = Instant::now();
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    eventually("it is believed", || status(&mut stream, "") == 200);
+}
+
+/// A server with TLS; what it asks of clients follows.
+fn encrypted(clients: &str) -> String {
+    let (cert, key) = (tls::certs("server.pem"), tls::certs("server.key"));
+    format!("tls_server_config:\n  cert_file: {}\n  key_file: {}\n{clients}", cert.display(), key.display())
+}
+
+fn verified(policy: &str) -> String {
+    format!("  client_auth_type: {policy}\n  client_ca_file: {}\n", tls::certs("ca.pem").display())
+}
+
+#[test]
+fn a_file_that_asks_less_of_clients_is_believed_after_a_while() {
+    let names = "  client_allowed_sans: [scraper.example.org]\n";
+    let strict = encrypted(&(verified("RequireAndVerifyClientCert") + names));
+    let no_ca = "  client_auth_type: VerifyClientCertIfGiven\n".to_owned() + names;
+    let by_names = encrypted(&(verified("VerifyClientCertIfGiven") + names));
+    for (name, before, lower, field) in [
+        ("live-unasked", &strict, String::new(), "client_auth_type"),
+        ("live-any", &strict, verified("RequireAnyClientCert") + names, "client_auth_type"),
+        ("live-nameless", &strict, verified("RequireAndVerifyClientCert"), "client_allowed_sans"),
+        ("live-distrust", &by_names, no_ca, "client_ca_file"),
+    ] {
+        let following = Following::start(name, before);
+        let warned = following.logged(Level::Warn);
+        let visit = || get(&mut tls::client(connect(following.address()), Some("client.pem")));
+        let mut kept = tls::client(connect(following.address()), Some("client.pem"));
+        assert_eq!(get(&mut kept).expect(name).status, 200);
+        // Somebody writes it piece by piece, and is seen at it.
+        fs::write(following.file(), encrypted(&lower)).unwrap();
+        for _ in 0..3 {
+            assert!(visit().is_err(), "{name}: what it says by now is not believed");
+        }
+        assert_eq!(get(&mut kept).expect("open connections go on").status, 200);
+        assert_eq!(following.logged(Level::Error), 1, "{name}: told once");
+        assert!(following.server.reload().unwrap_err().to_string().contains(field));
+        fs::write(following.file(), before).unwrap();
+        assert_eq!(visit().expect("whole again").status, 200, "{name}");
+        assert_eq!(following.logged(Level::Warn), warned);
+        // Now somebody means it.
+        following.replace(&encrypted(&lower));
+        let start = Instant::now();
+        let mut failures = 0;
+        while following.server.reload().is_err() {
+            if visit().is_ok() {
+                following.server.reload().expect("believed in between");
+                break;
+            }
+            assert!(start.elapsed() < PATIENCE);
+            failures += 1;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        assert!(failures > 0, "{name}");
+        assert_eq!(following.logged(Level::Warn), warned + 1, "{name}: told once");
+        // Without a CA nobody can show a good certificate.
+        assert_eq!(visit().is_ok(), field != "client_ca_file");
+        let page = get(&mut kept).expect("still open");
+        let failed = page.sample("scrapeport_tls_handshake_failures_total{reason=\"configuration\"}");
+        assert!(failed >= f64::from(failures + 3), "{failed} counted of {failures}");
+        // More is asked at once.
+        following.replace(before);
+        assert_eq!(visit().expect("as before").status, 200, "{name}");
+        assert!(get(&mut tls::client(connect(following.address()), None)).is_err());
+    }
+}
+
+#[test]
 fn a_bad_hash_bars_one_user() {
     let following = Following::start("live-hash", &users(&["alice", "bob"]));
     let mut stream = connect(following.address());

@@ -14,6 +14,7 @@ mod prefix;
 mod reload;
 mod routes;
 mod signal;
+mod sys;
 #[cfg(feature = "web-config")]
 mod terminal;
 

@@ -11,9 +11,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 #[cfg(feature = "web-config")]
-use signal_hook::consts::{SIGQUIT, SIGTSTP};
+use signal_hook::consts::{SIGALRM, SIGPROF, SIGQUIT, SIGTSTP, SIGUSR1, SIGUSR2, SIGVTALRM, SIGXCPU};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::flag;
 #[cfg(feature = "web-config")]
 use signal_hook::low_level::emulate_default_handler;
@@ -111,7 +111,13 @@ pub(super) fn die_of(signal: i32) {
     let _ = emulate_default_handler(signal);
 }
 
-/// Holds back the signals by which a terminal or a service manager ends or stops a program, until this goes.
+/// What ends or stops a program by default and may be sent to it: by a terminal or a service manager, by hand, or by
+/// the kernel when a time is over (signal(7)). Not what it brings upon itself.
+#[cfg(feature = "web-config")]
+const INTERRUPTS: [i32; 11] =
+    [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP, SIGUSR1, SIGUSR2, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU];
+
+/// Holds back signals that end or stop a program, until this goes.
 #[cfg(feature = "web-config")]
 pub(super) struct Interrupts {
     wake: UnixStream,
@@ -125,7 +131,7 @@ impl Interrupts {
         let (wake, waker) = UnixStream::pair()?;
         wake.set_nonblocking(true)?;
         let (came, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
-        for signal in [SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGTSTP] {
+        for signal in INTERRUPTS {
             // A handler cannot be taken away again, so it ends by doing what the signal does by default.
             flag::register_conditional_default(signal, Arc::clone(&over))?;
             flag::register_usize(signal, Arc::clone(&came), usize::try_from(signal).unwrap_or_default())?;

@@ -199,7 +199,11 @@ impl Conversation<'_> {
         let (input, output) = self.buffers.memory.both();
         let input = &input[self.start..self.end];
         let (method, target) = (head.method(input), head.target(input));
-        let admission = self.service.gate.map(|gate| gate.admit(head.authorization(input)));
+        let admission = self.service.gate.map(|gate| {
+            let admission = gate.admit(head.authorization(input));
+            self.transport.admitted();
+            admission
+        });
         let (verdict, fields) = match &admission {
             Some(Admission { verdict, fields, .. }) => (*verdict, fields.as_deref().unwrap_or_default()),
             None => (Verdict::Served, &[][..]),
@@ -230,7 +234,8 @@ impl Conversation<'_> {
         // After the gate, where a request may have waited while the server began to shut down.
         let last = document.as_ref().is_some_and(|document| document.close);
         let mut close = last || !head.reusable || self.transport.draining();
-        // Whoever guesses passwords holds no place that others wait for.
+        // Whoever guesses passwords, or asks too often, holds no place that others wait for.
+        let stranger = stranger || (verdict == Verdict::TooMany && !self.transport.is_known());
         close |= stranger && self.transport.crowded();
         let date = self.buffers.date.at(self.transport.now_unix());
         let terms = Terms { date, close, http_1_0: head.http_1_0, fields };

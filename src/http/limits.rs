@@ -26,7 +26,8 @@ pub(crate) const LINGER: usize = 256 * 1024;
 pub(crate) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// From the first byte of a request, or the start of the connection, to the end of its head.
 pub(crate) const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
-/// From the end of a request's head to the last byte of its response, and from there to the end of its body.
+/// From the end of a request's head, or of the login, to the last byte of its response, and from there to the end of
+/// its body.
 pub(crate) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Between two requests. A TLS handshake costs a small CPU more than twenty scrapes, so connections are kept long.
 pub(crate) const IDLE_TIMEOUT: Duration = Duration::from_secs(5 * 60);

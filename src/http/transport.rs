@@ -56,6 +56,10 @@ pub(crate) trait Transport {
     /// up after that time, and [`Transport::expired`] tells so too.
     fn begin_response(&mut self, scrape: Option<Duration>);
 
+    /// Whoever decides about the request has done so: the deadline of the response starts only now. The time that the
+    /// client gives the scrape does not.
+    fn admitted(&mut self) {}
+
     /// Whether collectors that have not begun should be left out of the response under way.
     fn expired(&self) -> bool;
 
@@ -70,8 +74,14 @@ pub(crate) trait Transport {
         false
     }
 
-    /// The client has shown who it is, or has failed to: connections of known clients are given up last.
+    /// The client has shown who it is, by its certificate or a password, or has failed to: connections of known
+    /// clients are given up last.
     fn known(&mut self, _: bool) {}
+
+    /// Whether it has shown that.
+    fn is_known(&self) -> bool {
+        false
+    }
 
     /// Seconds since 1970, for the `Date` header.
     fn now_unix(&self) -> u64;

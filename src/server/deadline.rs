@@ -252,12 +252,15 @@ impl Transport for Link<'_> {
         self.began = clock::precise();
         let now = millis(self.began);
         self.respond_by = now.saturating_add(millis(self.limits.response_timeout));
-        self.collect_by =
-            scrape.map_or(self.respond_by, |limit| now.saturating_add(millis(limit)).min(self.respond_by));
+        self.collect_by = scrape.map_or(u64::MAX, |limit| now.saturating_add(millis(limit)));
+    }
+
+    fn admitted(&mut self) {
+        self.respond_by = coarse_ms().saturating_add(millis(self.limits.response_timeout));
     }
 
     fn expired(&self) -> bool {
-        coarse_ms() >= self.collect_by
+        coarse_ms() >= self.collect_by.min(self.respond_by)
     }
 
     fn elapsed(&self) -> Duration {
@@ -274,6 +277,10 @@ impl Transport for Link<'_> {
 
     fn known(&mut self, known: bool) {
         self.slot.set_known(known);
+    }
+
+    fn is_known(&self) -> bool {
+        self.slot.is_known()
     }
 
     fn now_unix(&self) -> u64 {

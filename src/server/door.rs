@@ -135,7 +135,7 @@ impl Door {
             if shortage {
                 // It fails although nobody may wait: the kernel looks for a descriptor first (accept(2)).
                 let victims = if self.somebody_waits() { Victims::Waiting } else { Victims::Idle };
-                evict_one(slots, victims, coarse_ms());
+                evict_one(slots, victims, 0, coarse_ms());
             }
             self.wait(pause);
             pause = (pause * 2).min(LONGEST_PAUSE);

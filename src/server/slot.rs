@@ -15,6 +15,11 @@ use rustix::net::{Shutdown, shutdown};
 /// A writer is given up only if it has made no progress for so long.
 pub(super) const STALLED_MS: u32 = 500;
 
+/// Where there is TLS, a stranger who has begun to say something is given up only after so long. A handshake takes up
+/// to three round trips and some work at both ends; a flood of new connections would push it out in between. No longer,
+/// because no more places than there are become free in this time for those who wait outside.
+pub(super) const SHAKE_MS: u32 = 250;
+
 /// The lowest bits of the word: what the connection is doing. In the order of the evictor's choice where it matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u32)]
@@ -67,7 +72,7 @@ pub(super) struct Evicted;
 #[repr(align(64))]
 pub(super) struct Slot {
     word: AtomicU32,
-    /// The client has logged in. Only a preference, so it may change beside the word.
+    /// The client has logged in, or has shown a certificate that was verified. Only a preference, so it may change beside the word.
     known: AtomicBool,
     stream: RwLock<Option<OwnedFd>>,
 }
@@ -85,7 +90,7 @@ impl Slot {
         kind(self.word.load(SeqCst))
     }
 
-    fn is_known(&self) -> bool {
+    pub(super) fn is_known(&self) -> bool {
         self.known.load(SeqCst)
     }
 
@@ -186,29 +191,39 @@ pub(super) enum Victims {
     Idle,
     /// All that wait for their client.
     Waiting,
-    /// The same, but nobody who has logged in as long as a stranger is being served: that one goes soon.
+    /// The same, but nobody who is known as long as there is a stranger who goes soon: who is being served, or has not
+    /// had its time yet.
     Strangers,
 }
 
 /// Gives up the connection that has waited longest: idle ones first, then unfinished requests, then writers that
-/// make no progress; in this order, but those of clients that have logged in only after all others. A scraper waits
-/// longest of all, so guessers would otherwise push it out. `None` if every connection is being served.
-pub(super) fn evict_one(slots: &[Slot], victims: Victims, now_ms: u64) -> Option<&Slot> {
+/// make no progress; in this order, but those of clients that are known only after all others. A scraper waits longest
+/// of all, so guessers would otherwise push it out. `None` if every connection is being served, or is a stranger's
+/// that has waited for the rest of something, a handshake for instance, for less than `patience_ms`.
+pub(super) fn evict_one(slots: &[Slot], victims: Victims, patience_ms: u32, now_ms: u64) -> Option<&Slot> {
     let last = if victims == Victims::Idle { Doing::Idle } else { Doing::Stalled };
+    let fresh = |slot: &Slot, word: u32| {
+        kind(word) == Doing::Partial && !slot.is_known() && waited_ms(word, now_ms) < patience_ms
+    };
     loop {
         let (slot, seen) = slots
             .iter()
             .map(|slot| (slot, slot.word.load(SeqCst)))
-            .filter(|&(_, word)| {
+            .filter(|&(slot, word)| {
                 let doing = kind(word);
                 (Doing::Idle..=last).contains(&doing)
                     && (doing != Doing::Stalled || waited_ms(word, now_ms) >= STALLED_MS)
+                    && !fresh(slot, word)
             })
             .max_by_key(|&(slot, word)| {
                 (Reverse(slot.is_known()), Reverse(kind(word)), waited_ms(word, now_ms))
             })?;
-        let stranger = |slot: &Slot| !slot.is_known() && slot.doing() == Doing::Working;
-        if victims == Victims::Strangers && slot.is_known() && slots.iter().any(stranger) {
+        // Soon it can be given up, or goes by itself.
+        let leaves_soon = |slot: &Slot| {
+            let word = slot.word.load(SeqCst);
+            !slot.is_known() && (kind(word) == Doing::Working || fresh(slot, word))
+        };
+        if victims == Victims::Strangers && slot.is_known() && slots.iter().any(leaves_soon) {
             return None;
         }
         if slot.evict(seen) {
@@ -235,7 +250,7 @@ mod tests {
     }
 
     fn order(slots: &[Slot], victims: Victims, now: u64) -> Vec<usize> {
-        core::iter::from_fn(|| evict_one(slots, victims, now))
+        core::iter::from_fn(|| evict_one(slots, victims, 0, now))
             .map(|victim| slots.iter().position(|slot| ptr::eq(slot, victim)).expect("one of them"))
             .collect()
     }
@@ -290,6 +305,32 @@ mod tests {
     }
 
     #[test]
+    fn strangers_have_some_time_to_shake_hands() {
+        let slots = slots(&[
+            (Doing::Partial, 9_900),
+            (Doing::Partial, 9_751),
+            (Doing::Idle, 9_999),
+            (Doing::Idle, 1),
+            (Doing::Partial, 9_990),
+        ]);
+        slots[3].set_known(true);
+        let next = |victims, now| {
+            let victim = evict_one(&slots, victims, SHAKE_MS, now)?;
+            slots.iter().position(|slot| ptr::eq(slot, victim))
+        };
+        // Who has said nothing has nothing to lose.
+        assert_eq!(next(Victims::Strangers, 10_000), Some(2));
+        assert_eq!(next(Victims::Strangers, 10_000), None, "strangers will go soon, so the known may stay");
+        assert_eq!(next(Victims::Strangers, 10_001), Some(1));
+        assert_eq!(next(Victims::Waiting, 10_001), Some(3), "that is over");
+        assert_eq!(next(Victims::Waiting, 10_001), None);
+        slots[4].set_known(true);
+        assert_eq!(next(Victims::Strangers, 10_149), None);
+        assert_eq!(next(Victims::Strangers, 10_150), Some(0));
+        assert_eq!(next(Victims::Strangers, 10_150), Some(4), "there are no strangers any more");
+    }
+
+    #[test]
     fn times_wrap() {
         let turn = 1 << 29;
         let slots = slots(&[(Doing::Idle, turn - 5), (Doing::Idle, turn + 3)]);
@@ -300,7 +341,10 @@ mod tests {
     fn the_worker_and_the_evictor_agree() {
         let slot = Slot::new();
         slot.word.store(Doing::Working as u32, SeqCst);
-        assert!(evict_one(core::slice::from_ref(&slot), Victims::Waiting, 0).is_none(), "it is being served");
+        assert!(
+            evict_one(core::slice::from_ref(&slot), Victims::Waiting, 0, 0).is_none(),
+            "it is being served"
+        );
         slot.wait(Doing::Idle, 7).expect("not evicted");
         slot.resume().expect("not evicted");
         slot.wait(Doing::Idle, 7).expect("not evicted");

@@ -7,13 +7,13 @@ use std::vec::Vec;
 
 use super::clock::coarse_ms;
 use super::door::Queue;
-use super::slot::{Doing, Victims, evict_one};
+use super::slot::{Doing, SHAKE_MS, Victims, evict_one};
 use super::worker::Shared;
 
 /// How soon to look again when every connection is being served and somebody waits.
 const RETRY: Duration = Duration::from_millis(20);
 
-/// So long those who have logged in keep their places while strangers are being served, in milliseconds.
+/// So long those who are known keep their places while strangers are being served, in milliseconds.
 const KNOWN_STAY_MS: u64 = 1_000;
 
 /// For threads to notice that their sockets have been cut off.
@@ -38,11 +38,13 @@ fn relieve(shared: &Shared) {
         return;
     }
     let came = coarse_ms();
+    // Without TLS, who means it has said everything at once.
+    let patience = if shared.encryption.is_some() { SHAKE_MS } else { 0 };
     while shared.seats.all_taken() && shared.door.somebody_waits() {
         let now = coarse_ms();
         let stay = now.saturating_sub(came) < KNOWN_STAY_MS;
         let victims = if stay { Victims::Strangers } else { Victims::Waiting };
-        let Some(slot) = evict_one(&shared.slots, victims, now) else {
+        let Some(slot) = evict_one(&shared.slots, victims, patience, now) else {
             thread::park_timeout(RETRY);
             continue;
         };

@@ -105,6 +105,7 @@ pub struct Page<'a> {
     format: Format,
     filter: NameFilter<'a>,
     verdicts: Verdicts,
+    listener: Option<fn(&str)>,
 }
 
 impl core::fmt::Debug for Page<'_> {
@@ -150,6 +151,7 @@ impl<'a> Page<'a> {
             format,
             filter: NameFilter::ALL,
             verdicts: Verdicts::NONE,
+            listener: None,
         }
     }
 
@@ -176,6 +178,20 @@ impl<'a> Page<'a> {
     #[inline]
     pub(crate) fn begin_family(&mut self) {
         self.verdicts = Verdicts::NONE;
+    }
+
+    /// From now on `listener` hears the name of each family that a collector begins.
+    #[cfg(feature = "exporter")]
+    pub(crate) fn listen(&mut self, listener: Option<fn(&str)>) {
+        self.listener = listener;
+    }
+
+    /// Tells who listens that a family begins.
+    #[inline]
+    pub(crate) fn tell_family(&self, name: &str) {
+        if let Some(listener) = self.listener {
+            listener(name);
+        }
     }
 
     /// Whether the filter wants the samples of this family that have this suffix.

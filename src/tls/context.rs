@@ -24,7 +24,11 @@ const TICKETS: usize = 1;
 
 /// Ready for handshakes. Cheap to clone; connections keep the one that they began with.
 #[derive(Clone, Debug)]
-pub(crate) struct Context(pub(super) Arc<ServerConfig>);
+pub(crate) struct Context {
+    pub(super) config: Arc<ServerConfig>,
+    /// Whether a client's certificate says who it is, because somebody vouches for it.
+    pub(super) verifies: bool,
+}
 
 /// Who has the context that is in effect.
 pub(crate) trait Keeper: fmt::Debug + Send + Sync {
@@ -73,7 +77,9 @@ impl Loaded {
         let mut watched = Vec::new();
         match load(settings, &mut watched) {
             Ok((config, not_after, remarks)) => {
-                Ok(Self { context: Context(Arc::new(config)), remarks, not_after, watched })
+                let context =
+                    Context { config: Arc::new(config), verifies: settings.clients.policy.verifies() };
+                Ok(Self { context, remarks, not_after, watched })
             }
             Err(problems) => Err(Failed { problems, watched }),
         }

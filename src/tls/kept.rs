@@ -149,7 +149,7 @@ mod tests {
     }
 
     fn same(before: &Context, kept: &Kept) -> bool {
-        Arc::ptr_eq(&before.0, &kept.context().unwrap().0)
+        Arc::ptr_eq(&before.config, &kept.context().unwrap().config)
     }
 
     fn page() -> String {

@@ -43,6 +43,7 @@ pub(super) struct Peer {
     pub(super) phases: Vec<Phase>,
     pub(super) responses: usize,
     pub(super) closed: bool,
+    pub(super) known: bool,
 }
 
 impl Peer {
@@ -61,6 +62,7 @@ impl Peer {
             phases: Vec::new(),
             responses: 0,
             closed: false,
+            known: false,
         }
     }
 
@@ -167,6 +169,10 @@ impl Transport for Peer {
 
     fn draining(&self) -> bool {
         false
+    }
+
+    fn known(&mut self, known: bool) {
+        self.known = known;
     }
 
     fn now_unix(&self) -> u64 {

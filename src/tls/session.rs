@@ -49,6 +49,8 @@ impl Memory {
 pub(crate) struct Session<'a> {
     below: &'a mut dyn Transport,
     connection: UnbufferedServerConnection,
+    /// A certificate that was accepted says who the client is.
+    verifies: bool,
     /// Records that have come: `input[..received]`.
     input: &'a mut [u8],
     received: usize,
@@ -93,9 +95,9 @@ impl<'a> Session<'a> {
         below: &'a mut dyn Transport,
         memory: &'a mut Memory,
     ) -> Result<Self, Failure> {
-        let result = Self::begin(keeper, below, memory)
+        let mut result = Self::begin(keeper, below, memory)
             .and_then(|mut session| session.shake_hands().map(|()| session));
-        match &result {
+        match &mut result {
             Ok(session) => session.note(),
             Err(failure) => handshake_failed(*failure),
         }
@@ -111,8 +113,10 @@ impl<'a> Session<'a> {
         let (text, rest) = rest.split_at_mut(INPUT);
         let output = &mut rest[..OUTPUT];
         let received = receive_first(below, input)?;
-        let connection = keeper.context().and_then(|context| UnbufferedServerConnection::new(context.0).ok());
-        let Some(connection) = connection else {
+        let begun = keeper.context().and_then(|context| {
+            Some((UnbufferedServerConnection::new(context.config).ok()?, context.verifies))
+        });
+        let Some((connection, verifies)) = begun else {
             let _ = below.write(INTERNAL_ERROR);
             drain(below, input);
             return Err(Failure::Configuration);
@@ -120,6 +124,7 @@ impl<'a> Session<'a> {
         Ok(Self {
             below,
             connection,
+            verifies,
             input,
             received,
             text,
@@ -131,8 +136,11 @@ impl<'a> Session<'a> {
     }
 
     /// The client may be known by name now.
-    fn note(&self) {
+    fn note(&mut self) {
         HANDSHAKES.inc();
+        if self.verifies && self.connection.peer_certificates().is_some() {
+            self.below.known(true);
+        }
         if log::log_enabled!(log::Level::Debug) {
             if let Some(leaf) = self.connection.peer_certificates().and_then(|chain| chain.first()) {
                 let names = Certificate::parse(leaf).map(|leaf| leaf.names()).unwrap_or_default();
@@ -420,6 +428,10 @@ impl Transport for Session<'_> {
         self.below.begin_response(scrape);
     }
 
+    fn admitted(&mut self) {
+        self.below.admitted();
+    }
+
     fn expired(&self) -> bool {
         self.below.expired()
     }
@@ -438,6 +450,10 @@ impl Transport for Session<'_> {
 
     fn known(&mut self, known: bool) {
         self.below.known(known);
+    }
+
+    fn is_known(&self) -> bool {
+        self.below.is_known()
     }
 
     fn now_unix(&self) -> u64 {

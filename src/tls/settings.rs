@@ -42,6 +42,29 @@ pub(crate) struct Clients {
     pub(crate) names: Option<Vec<String>>,
 }
 
+impl Clients {
+    /// The setting by which less is asked of clients than these did: somebody might come in who did not before.
+    /// Other CAs and other names are not less, because they let in others.
+    pub(crate) fn asks_less_than(&self, before: &Self) -> Option<&'static str> {
+        let asks = |clients: &Self| clients.policy != Policy::NoClientCert;
+        // Names demand a certificate by themselves.
+        let named = |clients: &Self| asks(clients) && clients.names.is_some();
+        let requires = |clients: &Self| clients.policy.requires() || named(clients);
+        let without_ca = |clients: &Self| clients.ca.is_none() && clients.ca_directory.is_none();
+        if before.policy.verifies() && !self.policy.verifies() {
+            Some("client_auth_type")
+        } else if named(before) && asks(self) && !named(self) {
+            Some("client_allowed_sans")
+        } else if requires(before) && !requires(self) {
+            Some("client_auth_type")
+        } else if before.policy.verifies() && !without_ca(before) && without_ca(self) {
+            Some("client_ca_file")
+        } else {
+            None
+        }
+    }
+}
+
 /// Whether clients are asked for a certificate, and what happens then.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Policy {
@@ -160,6 +183,57 @@ fn name<T: PartialEq>(names: &[(&'static str, T)], value: T) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// By the table of `docs/tls.md`: who comes in has no certificate, or one that somebody vouches for or not, with
+    /// an allowed name or not.
+    #[test]
+    fn less_is_asked_when_somebody_else_comes_in() {
+        let enters = |clients: &Clients| {
+            let asked = clients.policy != Policy::NoClientCert;
+            let named = asked && clients.names.is_some();
+            let with =
+                |vouched: bool, name: bool| (vouched || !clients.policy.verifies()) && (name || !named);
+            let without = !clients.policy.requires() && !named;
+            [without, with(false, false), with(false, true), with(true, false), with(true, true)]
+        };
+        let ca = Some(Pem::Inline("a CA".into()));
+        let all = Policy::NAMES.iter().flat_map(|&(_, policy)| {
+            [None, Some(Vec::from(["a".into()]))].map(|names| Clients {
+                policy,
+                ca: ca.clone(),
+                names,
+                ..Clients::default()
+            })
+        });
+        let all: Vec<_> = all.collect();
+        let mut less = 0;
+        for before in &all {
+            for after in &all {
+                let expected =
+                    enters(before).iter().zip(enters(after)).any(|(before, after)| after && !before);
+                assert_eq!(after.asks_less_than(before).is_some(), expected, "{before:?} {after:?}");
+                less += usize::from(expected);
+            }
+        }
+        assert!(less > 20 && less < 80, "{less}");
+    }
+
+    #[test]
+    fn another_ca_or_name_is_not_less_but_none_is() {
+        let [one, other] = ["one", "other"].map(|name| Clients {
+            policy: Policy::VerifyClientCertIfGiven,
+            ca: Some(Pem::File(name.into())),
+            names: Some(Vec::from([name.into()])),
+            ..Clients::default()
+        });
+        assert_eq!(other.asks_less_than(&one), None);
+        let untrusting = Clients { ca: None, ..other.clone() };
+        assert_eq!(untrusting.asks_less_than(&one), Some("client_ca_file"));
+        assert_eq!(one.asks_less_than(&untrusting), None);
+        let unnamed = Clients { names: None, ..other };
+        assert_eq!(unnamed.asks_less_than(&one), Some("client_allowed_sans"));
+        assert_eq!(one.asks_less_than(&unnamed), None);
+    }
 
     #[test]
     fn everything_has_a_name() {

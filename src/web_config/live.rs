@@ -5,6 +5,7 @@
 
 use core::fmt;
 use core::time::Duration;
+use std::format;
 use std::path::{Path, PathBuf};
 use std::string::{String, ToString};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,6 +13,7 @@ use std::time::Instant;
 use std::vec::Vec;
 
 use super::check::{directory_of, open, placed};
+use super::doubt::{Doubt, SETTLES_AFTER};
 use super::file::{Reading, Scope, WebConfig, read};
 use super::login::{Outcome, Users, Verifier};
 use super::metrics::{LAST_READ_SUCCESSFUL, READ_FAILURES};
@@ -19,13 +21,8 @@ use super::rate_limit::{Rate, RateLimit};
 use crate::Error;
 use crate::http::gate::{Admission, Gate, Verdict};
 use crate::server::Reread;
-use crate::tls::{Context, Failed, Keeper, Loaded, Settings, reload_failed};
+use crate::tls::{Clients, Context, Failed, Keeper, Loaded, Settings, reload_failed};
 use crate::watched::Watched;
-
-/// Programs that write a file in place empty it first, and many write it piece by piece. A file that has lost its
-/// users is believed only after so long. Until then it counts as unreadable if it is empty; if not, the users whom it
-/// had still have to log in.
-const OPENS_AFTER: Duration = Duration::from_secs(2);
 
 /// A web configuration file in effect. Shared by all threads of a server.
 pub(crate) struct Live {
@@ -44,8 +41,13 @@ struct State {
     current: Result<Followed, String>,
     /// Who had to log in by the last version that was believed.
     users: Option<Arc<Users>>,
-    /// Since when the file has had no users although it had some.
-    opens_since: Option<Instant>,
+    /// What was asked of clients by the last version that was believed, if there is TLS.
+    clients: Option<Clients>,
+    /// That the file has lost its users. Until that is believed it counts as unreadable if it is empty; if not, the
+    /// users whom it had still have to log in.
+    opens: Doubt,
+    /// That the file asks for less of clients. Until that is believed handshakes fail.
+    lowers: Doubt,
     tls: Tls,
     /// What was logged last of the file, of its TLS section and of its users, so that it is said once.
     said: [String; 3],
@@ -58,6 +60,8 @@ struct Followed {
     config: WebConfig,
     /// Why there is no context for handshakes, if it is not for the certificates.
     handshakes: Result<(), String>,
+    /// Until when.
+    until: &'static str,
     /// What is wrong with hashes of users. Nothing, mostly.
     barred: String,
 }
@@ -90,6 +94,7 @@ impl Live {
         let verifier =
             Verifier::new(waiting).map_err(|_| refused("the system has no random numbers".into()))?;
         let rate = RateLimit::new(reading.config.rate_limit);
+        let clients = reading.config.tls.as_ref().map(|settings| settings.clients.clone());
         let encrypts = reading.config.tls.is_some();
         let tls = match (loaded, &reading.config.tls) {
             (Some(loaded), Some(settings)) => {
@@ -109,7 +114,9 @@ impl Live {
             file,
             users: followed.users.clone(),
             current: Ok(followed),
-            opens_since: None,
+            clients,
+            opens: Doubt::default(),
+            lowers: Doubt::default(),
             tls,
             said: [const { String::new() }; 3],
         };
@@ -130,36 +137,54 @@ impl Live {
     /// The state, up to date with the file.
     fn state(&self) -> MutexGuard<'_, State> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let opens = state.opens_since.is_some_and(|since| since.elapsed() >= OPENS_AFTER);
-        if opens || !state.file.is_current() {
-            self.read_again(&mut state);
+        let now = Instant::now();
+        let over = state.opens.is_over(now) || state.lowers.is_over(now);
+        if over || !state.file.is_current() {
+            self.read_again(&mut state, now);
         }
+        state.opens.look(now);
+        state.lowers.look(now);
         state
     }
 
-    fn read_again(&self, state: &mut State) {
+    fn read_again(&self, state: &mut State, now: Instant) {
         let (file, content) = Watched::read(&self.path);
+        let changed = !file.has_content_of(&state.file);
         state.file = file;
         let empty = matches!(&content, Ok(bytes) if bytes.is_empty());
         let reading = content.map(|bytes| read(&bytes, directory_of(&self.path)));
         let opens = state.users.is_some() && reading.as_ref().is_ok_and(opens);
-        state.opens_since = opens.then(|| state.opens_since.unwrap_or_else(Instant::now));
-        let doubted = state.opens_since.is_some_and(|since| since.elapsed() < OPENS_AFTER);
+        let opening = state.opens.judge(opens, changed, now);
+        let clients = reading.as_ref().ok().filter(|_| self.encrypts).and_then(clients).cloned();
+        let lower = match (&clients, &state.clients) {
+            (Some(clients), Some(before)) => clients.asks_less_than(before),
+            _ => None,
+        };
+        let lowering = state.lowers.judge(lower.is_some(), changed, now);
         state.current = match reading {
             Err(error) => Err(error.to_string()),
-            Ok(_) if empty && doubted => Err("it has become empty".into()),
+            Ok(_) if empty && opening => Err("it has become empty".into()),
             Ok(reading) => follow(reading, &self.rate),
         };
-        match &mut state.current {
-            Ok(followed) if doubted => followed.users.clone_from(&state.users),
-            Ok(followed) => {
+        if let Ok(followed) = &mut state.current {
+            if opening {
+                followed.users.clone_from(&state.users);
+            } else {
                 if opens {
                     log::warn!("{}: nobody has to log in any more", self.path.display());
                 }
                 state.users.clone_from(&followed.users);
-                state.opens_since = None;
             }
-            Err(_) => {}
+            match lower {
+                Some(field) if lowering => followed.doubt(field),
+                Some(field) => {
+                    log::warn!("{}: {field} asks for less of clients than before", self.path.display());
+                }
+                None => {}
+            }
+            if !lowering && clients.is_some() {
+                state.clients = clients;
+            }
         }
         match &state.current {
             Ok(followed) => {
@@ -202,12 +227,22 @@ const FILE: usize = 0;
 const TLS: usize = 1;
 const USERS: usize = 2;
 
+impl Followed {
+    /// This field asks for less of clients than before, and the file may be only half written.
+    fn doubt(&mut self, field: &str) {
+        self.handshakes = Err(format!(
+            "{field} asks for less of clients than before, which is believed {SETTLES_AFTER:?} after the last change"
+        ));
+        self.until = "then";
+    }
+}
+
 impl State {
     /// The context for handshakes by the current version.
     fn context(&mut self, path: &Path) -> Result<Context, String> {
-        let config = match &self.current {
+        let (config, until) = match &self.current {
             Err(problem) => return Err(problem.clone()),
-            Ok(Followed { config, .. }) => config,
+            Ok(Followed { config, until, .. }) => (config, *until),
         };
         let result = match (&self.current, &config.tls) {
             (Ok(Followed { handshakes: Err(problem), .. }), _) => Err(problem.clone()),
@@ -220,7 +255,7 @@ impl State {
             Ok(_) => self.said[TLS].clear(),
             Err(problem) if *problem != self.said[TLS] => {
                 reload_failed();
-                log::error!("{}: {problem}; handshakes fail until it is mended", path.display());
+                log::error!("{}: {problem}; handshakes fail until {until}", path.display());
                 self.said[TLS].clone_from(problem);
             }
             Err(_) => {}
@@ -281,6 +316,7 @@ fn follow(reading: Reading, rate: &RateLimit) -> Result<Followed, String> {
         headers: (!headers.is_empty()).then(|| headers.into()),
         config,
         handshakes,
+        until: "it is mended",
         barred,
     })
 }
@@ -288,6 +324,12 @@ fn follow(reading: Reading, rate: &RateLimit) -> Result<Followed, String> {
 /// Whether a file makes sense and names no users.
 fn opens(reading: &Reading) -> bool {
     reading.config.users.is_empty() && reading.faults.iter().all(|fault| fault.scope != Scope::File)
+}
+
+/// What a file asks of clients, if that makes sense.
+fn clients(reading: &Reading) -> Option<&Clients> {
+    let makes_sense = reading.faults.iter().all(|fault| fault.scope == Scope::User);
+    reading.config.tls.as_ref().filter(|_| makes_sense).map(|settings| &settings.clients)
 }
 
 /// All of them in one line.

@@ -4,6 +4,7 @@
 
 mod builder;
 mod check;
+mod doubt;
 mod file;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]

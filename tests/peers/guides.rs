@@ -5,6 +5,7 @@
 //! are looked for in everything that was printed.
 
 use std::fs::{self, File};
+use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::process::{Running, Scratch, free_address, tool};
+use crate::services::stripped;
 
 /// A guide takes a few seconds.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -19,25 +21,28 @@ const PATIENCE: Duration = Duration::from_secs(120);
 /// The ports that the guides name.
 const PORTS: [&str; 4] = ["9100", "9101", "9090", "8443"];
 
-const GUIDES: [&str; 6] = ["tls", "basic-auth", "nginx", "prometheus", "errors", "operating"];
+const GUIDES: [&str; 7] = ["tls", "basic-auth", "nginx", "prometheus", "errors", "operating", "services"];
+
+/// The guide that begins in the directory of these sources, where the program is built.
+const SOURCES_NEEDED: &str = "services";
 
 /// Stands between the output of two blocks.
 const MARK: &str = "@@ block";
 
-struct Block {
-    language: String,
-    text: String,
+pub(crate) struct Block {
+    pub(crate) language: String,
+    pub(crate) text: String,
     /// The line of the page at which it begins.
     line: usize,
 }
 
-fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     let path = format!("{}/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// The fenced blocks of a page.
-fn blocks(page: &str) -> Vec<Block> {
+pub(crate) fn blocks(page: &str) -> Vec<Block> {
     let mut blocks = Vec::new();
     let mut open: Option<Block> = None;
     for (number, line) in page.lines().enumerate() {
@@ -115,6 +120,9 @@ impl Walk {
         let output = scratch.path().join("output");
         let directory = scratch.path().join("home");
         fs::create_dir(&directory).expect("the target directory can be written");
+        if name == SOURCES_NEEDED {
+            lay_out_sources(&directory);
+        }
         let file = File::create(&output).expect("the target directory can be written");
         let program = Path::new(env!("CARGO_BIN_EXE_scrapeport")).parent().expect("a file is in a directory");
         let mut command = Command::new(tool("setsid"));
@@ -131,6 +139,15 @@ impl Walk {
         let output = fs::read(self.scratch.path().join("output")).expect("it was made before");
         String::from_utf8_lossy(&output).into_owned()
     }
+}
+
+/// What that guide uses of the sources.
+fn lay_out_sources(directory: &Path) {
+    let packaging = concat!(env!("CARGO_MANIFEST_DIR"), "/packaging");
+    symlink(packaging, directory.join("packaging")).expect("the target directory can be written");
+    let release = directory.join("target/release");
+    fs::create_dir_all(&release).expect("the target directory can be written");
+    symlink(stripped(), release.join("scrapeport")).expect("the target directory can be written");
 }
 
 fn is_log(line: &str) -> bool {
@@ -228,6 +245,12 @@ fn errors() {
 #[test]
 fn operating() {
     follow("operating");
+}
+
+/// Its blocks for root and for routers are followed in `services.rs`.
+#[test]
+fn services() {
+    follow("services");
 }
 
 /// Blocks of nginx's language that no shell block writes are at least such that nginx takes them.

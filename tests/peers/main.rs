@@ -19,6 +19,7 @@ mod refused;
 mod renewal;
 mod requests;
 mod secured;
+mod services;
 mod start;
 mod tls;
 mod walk;

@@ -220,13 +220,28 @@ fn what_the_file_says_of_clients_holds_for_the_next_connection() {
     let names = "  client_allowed_sans: [prometheus.example.org]\n";
     replace(&pki, "web.yml", &format!("{TLS}{CLIENTS}{names}{USERS}"));
     assert_eq!([enters(&key), enters(&other), enters(&renamed), nobody()], [true, false, false, false]);
-    replace(&pki, "web.yml", &format!("{TLS}{}{USERS}", CLIENTS.replace("ca.pem", "other-ca.pem")));
+    let elsewhere = CLIENTS.replace("ca.pem", "other-ca.pem");
+    replace(&pki, "web.yml", &format!("{TLS}{elsewhere}{names}{USERS}"));
+    assert_eq!([enters(&key), enters(&other), enters(&renamed), nobody()], [false, true, false, false]);
+    // What asks for less is doubted first, and nobody comes in.
+    let doubted = |text: &str, who: &Key| {
+        replace(&pki, "web.yml", text);
+        assert!(!enters(who) && !nobody(), "{text}");
+        let deadline = Instant::now() + PATIENCE;
+        while !enters(who) {
+            assert!(Instant::now() < deadline, "never believed: {text}");
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    };
+    doubted(&format!("{TLS}{elsewhere}{USERS}"), &other);
     assert_eq!([enters(&key), enters(&other), enters(&renamed), nobody()], [false, true, false, false]);
     let if_given = CLIENTS.replace("RequireAndVerifyClientCert", "VerifyClientCertIfGiven");
-    replace(&pki, "web.yml", &format!("{TLS}{if_given}{USERS}"));
+    doubted(&format!("{TLS}{if_given}{USERS}"), &key);
     assert_eq!([enters(&key), enters(&other), enters(&renamed), nobody()], [true, false, true, true]);
-    replace(&pki, "web.yml", &format!("{TLS}{USERS}"));
+    doubted(&format!("{TLS}{USERS}"), &key);
     assert_eq!([enters(&key), enters(&other), enters(&renamed), nobody()], [true; 4]);
+    assert_eq!(program.logged("asks for less of clients than before, which is believed").len(), 3);
+    assert_eq!(program.logged("level=warn").iter().filter(|line| line.contains("asks for less")).count(), 3);
     assert_eq!(kept.status(), "200");
     // Without TLS it would be another server: nobody comes in until it is one again.
     replace(&pki, "web.yml", USERS);

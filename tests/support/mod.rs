@@ -1,6 +1,9 @@
 //! A client made of `std` alone, and what the kernel says of this process.
 #![allow(dead_code, reason = "each test binary uses its part")]
 
+#[cfg(feature = "tls")]
+pub(crate) mod tls;
+
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};

@@ -1,5 +1,6 @@
 //! The command line. Flags are named as in the node exporter and in Prometheus, so that unit files carry over.
 
+mod absent;
 mod expand;
 pub(super) mod flags;
 mod help;

@@ -9,7 +9,7 @@ use std::vec::Vec;
 use lexopt::{Arg, Parser};
 
 use super::flags::{Flag, Groups, Kind, all};
-use super::{Usage, shown, unquoted};
+use super::{Usage, absent, shown, unquoted};
 use crate::nearest::nearest;
 
 /// The arguments that are left.
@@ -36,8 +36,14 @@ impl Reader {
 
     pub(super) fn next(&mut self) -> Result<Option<Given>, Usage> {
         let groups = self.groups;
-        let Some(argument) = self.parser.next().map_err(|error| Usage(unquoted(format!("{error}"))))? else {
-            return Ok(None);
+        let argument = loop {
+            let next = self.parser.next().map_err(|error| Usage(unquoted(format!("{error}"))))?;
+            let Some(argument) = next else { return Ok(None) };
+            match argument {
+                // What is not there is off.
+                Arg::Long(name) if name.strip_prefix("no-").and_then(absent::collector).is_some() => {}
+                argument => break argument,
+            }
         };
         let is_long = matches!(argument, Arg::Long(_));
         let (flag, on) = match argument {
@@ -107,6 +113,10 @@ fn whole_word(parser: &mut Parser, first: char) -> String {
 fn unknown(groups: Groups, dashes: &str, name: &str) -> Usage {
     let (no, positive) = name.strip_prefix("no-").map_or(("", name), |positive| ("no-", positive));
     let wanted = all(groups).filter(|flag| no.is_empty() || flag.kind == Kind::Switch);
+    if let Some(collector) = absent::collector(positive).filter(|_| groups.collectors) {
+        let cure = "docs/collectors.md says what there is instead; leave the flag out";
+        return Usage(format!("--{}: there is no collector {collector}: {cure}", unquoted(positive)));
+    }
     // What all flags of a section have in common says nothing about nearness.
     let section =
         positive.split_inclusive('.').next().filter(|section| *section == "collector.").unwrap_or("");

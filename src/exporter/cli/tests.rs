@@ -255,6 +255,19 @@ fn the_flags_of_the_node_exporter_have_their_effect() {
 }
 
 #[test]
+fn what_is_absent_can_be_switched_off() {
+    assert_eq!(
+        options("--no-collector.zfs --log.level=warn --no-collector.xfs").log_level,
+        LevelFilter::Warn
+    );
+    for flag in ["--collector.systemd", "--collector.systemd.unit-include=x"] {
+        let error = refused(flag);
+        assert!(error.contains(": there is no collector systemd: docs/collectors.md"), "{error}");
+    }
+    assert!(refused("--no-collector.nothing").starts_with("unknown flag"));
+}
+
+#[test]
 fn a_message_is_one_line_whatever_was_typed() {
     use std::os::unix::ffi::OsStringExt;
     for bytes in [

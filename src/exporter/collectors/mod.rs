@@ -8,11 +8,12 @@ mod storage;
 use super::engine::source::Entry;
 
 /// All collectors under the headings of the help text.
-pub(super) const GROUPS: [(&str, &[&Entry]); 4] = [
+pub(super) const GROUPS: [(&str, &[&Entry]); 5] = [
     ("Collectors: kernel and system", kernel::ALL),
     ("Collectors: network", network::ALL),
     ("Collectors: storage", storage::ALL),
     ("Collectors: hardware", hardware::ALL),
+    ("Collectors: what others write", storage::LAST),
 ];
 
 /// All collectors.

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use std::time::Instant;
 use std::vec::Vec;
 
+use super::families::FAMILIES;
 use super::machine::Machine;
 use super::problem::Problem;
 use super::scratch::Pool;
@@ -77,6 +78,7 @@ impl Engine {
         // A query that cannot be followed has been refused before.
         let selection = self.selection(page.filter().query()).unwrap_or(Selection::ALL);
         let mut outcomes = [Outcome::default(); MOST];
+        page.listen(Some(|name| FAMILIES.add(name)));
         self.pool.with(|scratch| {
             let mut before = Instant::now();
             for (place, (enabled, outcome)) in self.enabled.iter().zip(&mut outcomes).enumerate() {
@@ -101,6 +103,7 @@ impl Engine {
                 }
             }
         });
+        page.listen(None);
         self.write_outcomes(&outcomes, page);
     }
 

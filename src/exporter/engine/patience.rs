@@ -19,6 +19,7 @@ use rustix::fs::{StatFs, statfs};
 use rustix::io::Errno;
 
 use super::dir::{ATTRIBUTE, Dir};
+use super::names::Names;
 use super::netlink::{Peer, exchange};
 
 /// How long one question may take. A healthy sensor on a slow bus takes tens of milliseconds.
@@ -49,11 +50,38 @@ pub(crate) enum Question {
     Rootfs,
     /// statfs(2) of an absolute path: [`Answer::StatFs`].
     StatFs,
+    /// Anything else that may hang: [`Answer::Text`].
+    Task(&'static Task),
     /// A request in the place of the path; the messages of the answer are an [`Answer::Text`].
     Netlink(Peer),
     /// Opens a FIFO below sysfs and waits for its writer.
     #[cfg(test)]
     Hang,
+}
+
+/// Work on a path, done by a thread that may be left behind.
+#[derive(Debug)]
+pub(crate) struct Task {
+    pub(crate) name: &'static str,
+    /// Writes its answer into the room.
+    pub(crate) run: fn(&[u8], &mut Room) -> Result<(), Errno>,
+}
+
+impl PartialEq for Task {
+    fn eq(&self, other: &Self) -> bool {
+        self.name == other.name
+    }
+}
+
+impl Eq for Task {}
+
+/// The buffers of such a thread: one for the answer, which is empty, and others in any state.
+#[derive(Debug, Default)]
+pub(crate) struct Room {
+    pub(crate) text: Vec<u8>,
+    pub(crate) names: Names,
+    pub(crate) more: Names,
+    pub(crate) third: Names,
 }
 
 /// What came of a question.
@@ -304,7 +332,7 @@ impl Staff {
 
     /// The life of a thread.
     fn attend(&self, desk: &Arc<Desk>) {
-        let mut text = Vec::new();
+        let mut room = Room::default();
         let mut path = Vec::new();
         let mut work = lock(&desk.work);
         loop {
@@ -332,7 +360,7 @@ impl Staff {
             work.path.clear();
             work.path.extend_from_slice(&path);
             drop(work);
-            let state = self.answer(question, &path, &mut text);
+            let state = self.answer(question, &path, &mut room);
             work = lock(&desk.work);
             work.current = None;
             work.asked = None;
@@ -344,7 +372,7 @@ impl Staff {
             } else if let Some(batch) = &mut work.batch {
                 let state = match state {
                     Ok(Some(found)) => State::StatFs(found),
-                    Ok(None) => State::Text(batch.keep(&text)),
+                    Ok(None) => State::Text(batch.keep(&room.text)),
                     Err(errno) => State::Failed(errno),
                 };
                 batch.set(at, state);
@@ -352,10 +380,12 @@ impl Staff {
         }
     }
 
-    fn answer(&self, question: Question, path: &[u8], text: &mut Vec<u8>) -> Result<Option<StatFs>, Errno> {
+    fn answer(&self, question: Question, path: &[u8], room: &mut Room) -> Result<Option<StatFs>, Errno> {
+        let text = &mut room.text;
         text.clear();
         match question {
             Question::StatFs => return statfs(path).map(Some),
+            Question::Task(task) => (task.run)(path, room)?,
             #[cfg(test)]
             Question::Hang => drop(self.sysfs.open_and_wait(path)?),
             Question::Rootfs => self.rootfs.read_whole(path, text)?,

@@ -63,7 +63,7 @@ pub(crate) struct Place {
 }
 
 impl Place {
-    const LONGEST: usize = 128;
+    const LONGEST: usize = 96;
 
     fn new(path: &[u8]) -> Self {
         let mut text = [0; Self::LONGEST];
@@ -98,6 +98,6 @@ mod tests {
             Problem::malformed([b'a', 0xff]).to_string(),
             "a\u{fffd} is not as the kernel documents it"
         );
-        assert_eq!(Place::new(&[b'x'; 300]).as_str().len(), 128);
+        assert_eq!(Place::new(&[b'x'; 300]).as_str().len(), Place::LONGEST);
     }
 }

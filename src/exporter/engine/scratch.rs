@@ -28,7 +28,6 @@ pub(crate) struct Scratch {
 #[derive(Debug)]
 pub(crate) struct Pool<B = Scratch> {
     // The last one given back is the next one taken: its memory is warm, and the others stay untouched.
-    #[expect(clippy::vec_box, reason = "a set is moved in and out")]
     free: Mutex<Vec<Box<B>>>,
 }
 

@@ -38,17 +38,20 @@ impl Seen {
 const SMALLEST: usize = 64;
 
 fn put(table: &mut [u64], hash: u64) -> bool {
+    if hash == 0 {
+        return false;
+    }
     let mask = table.len().wrapping_sub(1);
     let mut at = hash as usize & mask;
-    while hash != 0 {
-        match table.get_mut(at) {
-            Some(place) if *place == 0 => {
-                *place = hash;
-                return true;
-            }
-            Some(place) if *place != hash => at = (at + 1) & mask,
-            _ => break,
+    while let Some(place) = table.get_mut(at) {
+        if *place == 0 {
+            *place = hash;
+            return true;
         }
+        if *place == hash {
+            break;
+        }
+        at = (at + 1) & mask;
     }
     false
 }

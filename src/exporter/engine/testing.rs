@@ -106,12 +106,19 @@ impl Outcome {
 
 /// Runs a collector once.
 pub(crate) fn run(source: &dyn Source, machine: &Machine) -> Outcome {
+    let mut result = Ok(());
+    let page = page_of(|page| result = source.collect(machine, &mut Scratch::default(), page));
+    Outcome { result, page }
+}
+
+/// The page that something writes.
+pub(crate) fn page_of(write: impl FnOnce(&mut Page<'_>)) -> String {
     let mut text = Text(String::new());
     let mut buffer = Box::new([0; 4096]);
     let mut page = Page::new(&mut buffer[..], Format::TEXT, &mut text);
-    let result = source.collect(machine, &mut Scratch::default(), &mut page);
+    write(&mut page);
     page.finish().unwrap();
-    Outcome { result, page: text.0 }
+    text.0
 }
 
 /// Whether a page is a page: every line a comment or a sample, and no sample twice.

@@ -177,6 +177,10 @@ impl Transport for Client {
         self.known.push(known);
     }
 
+    fn is_known(&self) -> bool {
+        self.known.last() == Some(&true)
+    }
+
     fn now_unix(&self) -> u64 {
         784_111_777
     }
@@ -856,14 +860,13 @@ fn a_gate_stands_before_every_path_and_method() {
     }
 }
 
-/// Whoever has not logged in holds no place that others wait for; a scraper over the limit, or in front of a broken
-/// file, keeps its own.
+/// Whoever has not logged in holds no place that others wait for; who is in front of a broken file keeps its own.
 #[test]
 fn strangers_make_room_and_the_known_stay() {
     let cases: [(Verdict, bool, bool, &[bool]); 6] = [
         (Verdict::Unauthorized, false, true, &[false]),
         (Verdict::Busy, false, true, &[false]),
-        (Verdict::TooMany, false, false, &[]),
+        (Verdict::TooMany, false, true, &[]),
         (Verdict::Broken, false, false, &[]),
         (Verdict::Served, true, false, &[true]),
         (Verdict::Served, false, false, &[]),
@@ -880,6 +883,23 @@ fn strangers_make_room_and_the_known_stay() {
             assert_eq!(text.matches("HTTP/1.1 ").count(), answers, "{verdict:?}: {text}");
             assert_eq!(text.contains("Connection: close"), closes && crowded, "{verdict:?}: {text}");
         }
+    }
+}
+
+/// Asking too often is no reason to doubt who somebody is, nor to believe it.
+#[test]
+fn a_scraper_over_the_limit_keeps_its_place() {
+    for (known, closes) in [(&[true][..], false), (&[false], true), (&[true, false], true), (&[], true)] {
+        let gate = Keeper::new(Verdict::TooMany, b"");
+        let mut client = Client::new("GET / HTTP/1.1\r\n\r\n");
+        client.crowded = true;
+        // By its certificate, or with a request before.
+        client.known = known.to_vec();
+        let client = client.pass(&gate, &SMALL, 4096);
+        assert_eq!(client.known, known, "nobody was asked");
+        let text = client.text();
+        assert!(text.starts_with("HTTP/1.1 429 "), "{text}");
+        assert_eq!(text.contains("Connection: close"), closes, "{known:?}: {text}");
     }
 }
 

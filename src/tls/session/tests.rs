@@ -337,10 +337,13 @@ fn clients_are_asked_as_the_policy_says() {
                 let result = with(&settings, &mut peer, |_| ());
                 assert_eq!(result, expected, "{policy:?} {who:?} {versions:?}");
                 assert_eq!(peer.error.is_some(), expected.is_err(), "the client is told");
+                let known = policy.verifies() && who.is_some() && expected.is_ok();
+                assert_eq!(peer.known, known, "{policy:?} {who:?}: only if somebody vouches for it");
             }
             if policy != NoClientCert {
                 let mut peer = Peer::with_tls(client(thief, versions), [ask()]);
                 assert_eq!(refused(&settings, &mut peer), Failure::BadCertificate);
+                assert!(!peer.known);
             }
         }
     }

@@ -1,10 +1,13 @@
 //! One at a time, in the order of coming, and no more than so many waiting: the queue in front of bcrypt.
 
+use core::time::Duration;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// The queue.
 pub(super) struct Turns {
     waiting: u64,
+    longest: Duration,
     state: Mutex<State>,
     changed: Condvar,
 }
@@ -21,16 +24,18 @@ struct State {
 pub(super) struct Turn<'a>(&'a Turns);
 
 impl Turns {
-    /// So many may wait besides the one whose turn it is.
-    pub(super) const fn new(waiting: usize) -> Self {
+    /// So many may wait besides the one whose turn it is, and each so long.
+    pub(super) const fn new(waiting: usize, longest: Duration) -> Self {
         Self {
             waiting: waiting as u64,
+            longest,
             state: Mutex::new(State { next: 0, current: 0, closed: false }),
             changed: Condvar::new(),
         }
     }
 
-    /// Waits for a turn. None, at once, if too many wait already; none if the queue is closed, now or meanwhile.
+    /// Waits for a turn. None, at once, if too many wait already; none if the queue is closed, now or meanwhile; none if
+    /// the turn comes too late, which is found out when it comes.
     pub(super) fn wait(&self) -> Option<Turn<'_>> {
         let mut state = self.state();
         // The one whose turn it is holds a number too.
@@ -39,8 +44,16 @@ impl Turns {
         }
         let number = state.next;
         state.next += 1;
-        while state.current != number && !state.closed {
-            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        if state.current != number {
+            let came = Instant::now();
+            while state.current != number && !state.closed {
+                state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+            }
+            if !state.closed && came.elapsed() >= self.longest {
+                drop(state);
+                drop(Turn(self));
+                return None;
+            }
         }
         // Not `then_some`: a turn that goes takes the lock that is held here.
         if state.closed { None } else { Some(Turn(self)) }
@@ -91,7 +104,7 @@ mod tests {
 
     #[test]
     fn first_come_first_served() {
-        let turns = Turns::new(10);
+        let turns = Turns::new(10, Duration::MAX);
         let order = Mutex::new(Vec::new());
         thread::scope(|scope| {
             let first = turns.wait().unwrap();
@@ -113,7 +126,7 @@ mod tests {
 
     #[test]
     fn nobody_may_wait() {
-        let turns = Turns::new(0);
+        let turns = Turns::new(0, Duration::MAX);
         let turn = turns.wait().unwrap();
         assert!(turns.wait().is_none());
         drop(turn);
@@ -121,8 +134,22 @@ mod tests {
     }
 
     #[test]
+    fn a_turn_that_comes_too_late_goes_to_the_next() {
+        let turns = Turns::new(10, Duration::ZERO);
+        let turn = turns.wait().expect("who does not wait is never late");
+        thread::scope(|scope| {
+            let waiters: Vec<_> = (0..5).map(|_| scope.spawn(|| turns.wait().is_none())).collect();
+            until(|| turns.queued() == 6);
+            drop(turn);
+            assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
+        });
+        assert_eq!(turns.queued(), 0);
+        assert!(turns.wait().is_some());
+    }
+
+    #[test]
     fn closing_sends_everybody_away() {
-        let turns = Turns::new(10);
+        let turns = Turns::new(10, Duration::MAX);
         let turn = turns.wait().unwrap();
         thread::scope(|scope| {
             let waiters: Vec<_> = (0..5).map(|_| scope.spawn(|| turns.wait().is_none())).collect();
@@ -137,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_panic_in_a_turn_does_not_stop_the_queue() {
-        let turns = Turns::new(1);
+        let turns = Turns::new(1, Duration::MAX);
         let panicked = thread::scope(|scope| {
             scope
                 .spawn(|| {

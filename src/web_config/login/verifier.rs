@@ -7,6 +7,7 @@
 //! A request without credentials, or with malformed ones, is denied without work, as in the reference: the answer
 //! depends on no user, so there is nothing to hide.
 
+use core::time::Duration;
 use std::boxed::Box;
 
 use ring::error::Unspecified;
@@ -18,13 +19,17 @@ use super::turns::Turns;
 use super::users::Users;
 use crate::web_config::metrics::BCRYPT_ROUNDS;
 
+/// Whoever has waited so long for a bcrypt is told to come again: as long as a response may take. The client has most
+/// likely given up by then, and a bcrypt for nobody would only make those behind it wait.
+const LONGEST_WAIT: Duration = Duration::from_secs(30);
+
 /// What is said to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Allowed,
     /// No credentials, or wrong ones.
     Denied,
-    /// Too many passwords wait to be verified, or the server is shutting down.
+    /// Too many passwords wait to be verified, or this one has waited too long, or the server is shutting down.
     Busy,
 }
 
@@ -47,7 +52,7 @@ impl Verifier {
     pub(crate) fn new(waiting: usize) -> Result<Self, Unspecified> {
         Ok(Self {
             memory: Box::new(Memory::new()?),
-            turns: Turns::new(waiting),
+            turns: Turns::new(waiting, LONGEST_WAIT),
             #[cfg(test)]
             rounds: crate::cell::Cell64::new(0),
         })

@@ -6,6 +6,7 @@ mod mdadm;
 mod mmc;
 mod mtd;
 mod seen;
+mod textfile;
 mod ubi;
 
 use crate::exporter::engine::source::Entry;
@@ -13,6 +14,9 @@ use crate::exporter::engine::source::Entry;
 /// In the order of the page.
 pub(super) const ALL: &[&Entry] =
     &[&diskstats::ENTRY, &filesystem::ENTRY, &mdadm::ENTRY, &mmc::ENTRY, &mtd::ENTRY, &ubi::ENTRY];
+
+/// What comes after all other collectors.
+pub(super) const LAST: &[&Entry] = &[&textfile::ENTRY];
 
 #[cfg(test)]
 mod tests {

@@ -2,19 +2,19 @@
 
 use std::boxed::Box;
 use std::string::String;
-use std::vec::Vec;
 
 use regex_lite::Regex;
 
-use super::super::decimal::Decimal;
-use super::super::distinct::is_new;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::choices::Choices;
 use crate::exporter::engine::filter::regex;
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{NO_TEXT, fields, lines, lossy, split_once, trim, unsigned};
+use crate::exporter::engine::parse::{
+    NO_DIGITS, NO_TEXT, decimal, fields, lines, lossy, split_once, trim, unsigned,
+};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
+use crate::exporter::engine::seen::Seen;
 use crate::text::{Kind, Page};
 
 pub(super) static INFO: Flag =
@@ -57,7 +57,7 @@ impl Info {
     ) -> Result<(), Problem> {
         let text = machine.procfs.whole("cpuinfo", &mut scratch.file)?;
         processors(text, page);
-        let seen = &mut scratch.numbers;
+        let seen = &mut scratch.seen;
         if let Some(pattern) = &self.flags {
             let mut family =
                 page.family(Kind::Gauge, "node_cpu_flag_info", "What the first processor can do; always 1.");
@@ -96,8 +96,8 @@ fn processors(text: &[u8], page: &mut Page<'_>) {
     let mut write = |cpu: u64, values: &[&[u8]; 9]| {
         let mut spare = NO_TEXT;
         let model_name = lossy(values[MODEL_NAME], &mut spare);
-        let number = Decimal::of(cpu);
-        let mut labels = [("cpu", number.as_str()); 10];
+        let mut digits = NO_DIGITS;
+        let mut labels = [("cpu", decimal(cpu, &mut digits)); 10];
         for ((label, (name, _)), value) in labels.iter_mut().skip(1).zip(LABELS).zip(values) {
             *label = (name, core::str::from_utf8(value).unwrap_or_default());
         }
@@ -132,14 +132,14 @@ fn processors(text: &[u8], page: &mut Page<'_>) {
 }
 
 /// The words of the first line with one of these keys that match.
-fn words(text: &[u8], keys: &[&[u8]], pattern: &Regex, seen: &mut Vec<u64>, mut take: impl FnMut(&str)) {
+fn words(text: &[u8], keys: &[&[u8]], pattern: &Regex, seen: &mut Seen, mut take: impl FnMut(&str)) {
     seen.clear();
     let line =
         lines(text).filter_map(|line| split_once(line, b':')).find(|(key, _)| keys.contains(&trim(key)));
     for word in line.into_iter().flat_map(|(_, words)| fields(words)) {
         let mut spare = NO_TEXT;
         let word = lossy(word, &mut spare);
-        if pattern.is_match(word) && is_new(seen, &[word.as_bytes()]) {
+        if pattern.is_match(word) && seen.is_new(word.as_bytes()) {
             take(word);
         }
     }

@@ -11,9 +11,9 @@ use std::sync::{Mutex, PoisonError};
 use self::info::{BUGS, FLAGS, INFO, Info};
 use self::sysfs::Topology;
 use self::ticks::{COLUMNS, Ticks};
-use super::decimal::Decimal;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
+use crate::exporter::engine::parse::{NO_DIGITS, decimal};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -84,9 +84,10 @@ impl Cpu {
         let help = "How long a processor has been in a mode.";
         let mut family = page.family(Kind::Counter, "node_cpu_seconds_total", help);
         for (cpu, times) in rows() {
-            let cpu = Decimal::of(*cpu);
+            let mut digits = NO_DIGITS;
+            let cpu = decimal(*cpu, &mut digits);
             for (mode, ticks) in MODES.iter().zip(times) {
-                family.sample(&[("cpu", cpu.as_str()), ("mode", mode)], *ticks as f64 / HERTZ);
+                family.sample(&[("cpu", cpu), ("mode", mode)], *ticks as f64 / HERTZ);
             }
         }
         if !self.guest {
@@ -95,10 +96,11 @@ impl Cpu {
         let help = "How long a processor has run guests, which user and nice hold already.";
         let mut family = page.family(Kind::Counter, "node_cpu_guest_seconds_total", help);
         for (cpu, times) in rows() {
-            let cpu = Decimal::of(*cpu);
+            let mut digits = NO_DIGITS;
+            let cpu = decimal(*cpu, &mut digits);
             for (mode, column) in GUESTS {
                 let ticks = times.get(column).copied().unwrap_or(0);
-                family.sample(&[("cpu", cpu.as_str()), ("mode", mode)], ticks as f64 / HERTZ);
+                family.sample(&[("cpu", cpu), ("mode", mode)], ticks as f64 / HERTZ);
             }
         }
     }

@@ -1,25 +1,48 @@
 //! Which processors are online, isolated, slowed down. Source: `/sys/devices/system/cpu`,
 //! Documentation/ABI/testing/sysfs-devices-system-cpu, Documentation/admin-guide/cputopology.rst.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::vec::Vec;
 
-use super::super::decimal::Decimal;
 use super::ticks::MOST_CPUS;
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{split_once, trim, unsigned};
+use crate::exporter::engine::parse::{NO_DIGITS, decimal, split_once, trim, unsigned};
 use crate::exporter::engine::path::joined;
 use crate::exporter::engine::scratch::Scratch;
 use crate::text::{Kind, Page};
 
 const ROOT: &[u8] = b"devices/system/cpu/";
 
-/// What does not change while the same processors are online.
+/// What is kept of the topology.
 #[derive(Debug, Default)]
 pub(super) struct Topology {
+    fixed: OnceLock<Fixed>,
     kept: Mutex<Kept>,
 }
 
+/// What does not change until the machine boots again.
+#[derive(Debug)]
+struct Fixed {
+    /// Whether processors can be switched off. Where the first one cannot, nothing is told of any.
+    can_go: bool,
+    throttles: bool,
+    isolated: Vec<(u64, u64)>,
+}
+
+impl Fixed {
+    fn read(machine: &Machine, room: &mut Vec<u8>) -> Self {
+        let first = |file| machine.sysfs.file(joined(&[ROOT, b"cpu0/", file])).is_ok();
+        let isolated = machine.sysfs.whole(joined(&[ROOT, b"isolated"]), room);
+        Self {
+            can_go: first(b"online"),
+            throttles: first(b"thermal_throttle/core_throttle_count")
+                || first(b"thermal_throttle/package_throttle_count"),
+            isolated: isolated.map(|list| ranges(list).collect()).unwrap_or_default(),
+        }
+    }
+}
+
+/// What does not change while the same processors are online.
 #[derive(Debug, Default)]
 struct Kept {
     /// What `online` held when the rest was read.
@@ -37,15 +60,9 @@ struct Core {
 
 impl Topology {
     pub(super) fn write(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) {
-        isolated(machine, scratch, page);
-        // Where the first processor cannot be switched off, there is nothing to tell; so it is for heat.
-        let can_go = machine.sysfs.file(joined(&[ROOT, b"cpu0/online"])).is_ok();
-        let throttles = machine
-            .sysfs
-            .file(joined(&[ROOT, b"cpu0/thermal_throttle/core_throttle_count"]))
-            .is_ok()
-            || machine.sysfs.file(joined(&[ROOT, b"cpu0/thermal_throttle/package_throttle_count"])).is_ok();
-        if !can_go && !throttles {
+        let fixed = self.fixed.get_or_init(|| Fixed::read(machine, &mut scratch.other));
+        write_isolated(&fixed.isolated, page);
+        if !fixed.can_go && !fixed.throttles {
             return;
         }
         let path = joined(&[ROOT, b"online"]);
@@ -54,17 +71,17 @@ impl Topology {
             return;
         }
         let cpus = || scratch.names.iter().filter_map(number);
-        if can_go {
+        if fixed.can_go {
             let help = "Whether a processor is online.";
             let mut family = page.family(Kind::Gauge, "node_cpu_online", help);
             let mut ranges = ranges(online).peekable();
             for cpu in cpus() {
                 while ranges.next_if(|(_, last)| *last < cpu).is_some() {}
                 let is_online = ranges.peek().is_some_and(|(first, _)| *first <= cpu);
-                family.sample(&[("cpu", Decimal::of(cpu).as_str())], is_online);
+                family.sample(&[("cpu", decimal(cpu, &mut { NO_DIGITS }))], is_online);
             }
         }
-        if throttles {
+        if fixed.throttles {
             self.find(machine, online, cpus(), &mut scratch.numbers);
             write_throttles(machine, &scratch.numbers, page);
         }
@@ -79,15 +96,10 @@ impl Topology {
             old.extend_from_slice(online);
             cores.clear();
             for cpu in cpus {
-                let number = Decimal::of(cpu);
+                let mut digits = NO_DIGITS;
+                let number = decimal(cpu, &mut digits);
                 let read = |file: &[u8]| {
-                    machine.sysfs.number(joined(&[
-                        ROOT,
-                        b"cpu",
-                        number.as_str().as_bytes(),
-                        b"/topology/",
-                        file,
-                    ]))
+                    machine.sysfs.number(joined(&[ROOT, b"cpu", number.as_bytes(), b"/topology/", file]))
                 };
                 if let (Some(package), Some(core)) = (read(b"physical_package_id"), read(b"core_id")) {
                     cores.push(Core { package, core, cpu });
@@ -103,16 +115,18 @@ impl Topology {
 
 fn write_throttles(machine: &Machine, cores: &[u64], page: &mut Page<'_>) {
     let count = |cpu: u64, file: &[u8]| {
-        let number = Decimal::of(cpu);
-        machine.sysfs.number(joined(&[ROOT, b"cpu", number.as_str().as_bytes(), b"/thermal_throttle/", file]))
+        let mut digits = NO_DIGITS;
+        let number = decimal(cpu, &mut digits);
+        machine.sysfs.number(joined(&[ROOT, b"cpu", number.as_bytes(), b"/thermal_throttle/", file]))
     };
     let name = "node_cpu_core_throttles_total";
     let mut family = page.family(Kind::Counter, name, "How often a core was slowed down for heat.");
     for row in cores.chunks_exact(3) {
         let &[package, core, cpu] = row else { continue };
         if let Some(count) = count(cpu, b"core_throttle_count") {
-            let (package, core) = (Decimal::of(package), Decimal::of(core));
-            family.sample(&[("core", core.as_str()), ("package", package.as_str())], count);
+            let (mut first, mut second) = (NO_DIGITS, NO_DIGITS);
+            let (package, core) = (decimal(package, &mut first), decimal(core, &mut second));
+            family.sample(&[("core", core), ("package", package)], count);
         }
     }
     let name = "node_cpu_package_throttles_total";
@@ -124,17 +138,16 @@ fn write_throttles(machine: &Machine, cores: &[u64], page: &mut Page<'_>) {
             continue;
         }
         if let Some(count) = count(cpu, b"package_throttle_count") {
-            family.sample(&[("package", Decimal::of(package).as_str())], count);
+            family.sample(&[("package", decimal(package, &mut { NO_DIGITS }))], count);
         }
     }
 }
 
-fn isolated(machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) {
-    let Ok(list) = machine.sysfs.whole(joined(&[ROOT, b"isolated"]), &mut scratch.other) else { return };
+fn write_isolated(ranges: &[(u64, u64)], page: &mut Page<'_>) {
     let help = "Processors that the scheduler leaves alone; always 1.";
     let mut family = page.family(Kind::Gauge, "node_cpu_isolated", help);
-    for cpu in ranges(list).flat_map(|(first, last)| first..=last) {
-        family.sample(&[("cpu", Decimal::of(cpu).as_str())], 1_u64);
+    for cpu in ranges.iter().flat_map(|(first, last)| *first..=*last) {
+        family.sample(&[("cpu", decimal(cpu, &mut { NO_DIGITS }))], 1_u64);
     }
 }
 
@@ -143,7 +156,7 @@ fn number(name: &[u8]) -> Option<u64> {
     let digits = name.strip_prefix(b"cpu")?;
     // Two spellings of one number would be two processors.
     let number = unsigned(digits).filter(|number| *number < MOST_CPUS as u64)?;
-    (Decimal::of(number).as_str().as_bytes() == digits).then_some(number)
+    (decimal(number, &mut { NO_DIGITS }).as_bytes() == digits).then_some(number)
 }
 
 /// First and last of each range of `0-3,8`, in ascending order; what is out of order is left out.

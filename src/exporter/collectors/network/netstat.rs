@@ -1,0 +1,264 @@
+//! `netstat`: the counters of the network protocols. Source: `/proc/net/netstat`, `/proc/net/snmp` and
+//! `/proc/net/snmp6`, the kernel's `Documentation/networking/snmp_counter.rst`.
+
+use std::boxed::Box;
+
+use regex_lite::Regex;
+
+use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
+use crate::exporter::engine::filter::regex;
+use crate::exporter::engine::machine::Machine;
+use crate::exporter::engine::parse::{fields, lines, signed, split_once, unsigned};
+use crate::exporter::engine::problem::Problem;
+use crate::exporter::engine::scratch::Scratch;
+use crate::exporter::engine::seen::Seen;
+use crate::exporter::engine::source::{Entry, Source};
+use crate::text::{Kind, Number, Page};
+
+pub(super) static ENTRY: Entry = Entry {
+    switch: Flag::new("collector.netstat", FlagKind::Switch, &["Counters of the network protocols."]),
+    default: true,
+    flags: &[&FIELDS],
+    build: |choices| {
+        let fields = match choices.value(&FIELDS) {
+            Some(pattern) => Fields::Matching(regex(&FIELDS, pattern)?),
+            None => Fields::Default,
+        };
+        Ok(Box::new(Netstat { fields }))
+    },
+};
+
+static FIELDS: Flag = Flag::new(
+    "collector.netstat.fields",
+    FlagKind::Value("REGEX"),
+    &["Only counters whose name, as Tcp_InSegs, matches. Default some forty that matter."],
+);
+
+struct Netstat {
+    fields: Fields,
+}
+
+enum Fields {
+    Default,
+    Matching(Regex),
+}
+
+impl Source for Netstat {
+    fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
+        let Scratch { file, seen, .. } = scratch;
+        seen.clear();
+        for path in ["net/netstat", "net/snmp"] {
+            let mut lines = lines(machine.procfs.whole(path, file)?);
+            while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
+                self.write_pair(names, values, seen, page);
+            }
+        }
+        match machine.procfs.whole("net/snmp6", file) {
+            Ok(text) => self.write_list(text, seen, page),
+            // A kernel without IPv6.
+            Err(problem) if problem.is_no_data() => {}
+            Err(problem) => return Err(problem),
+        }
+        Ok(())
+    }
+}
+
+impl Netstat {
+    /// A line with names, and one with the values: `Tcp: InSegs OutSegs`, `Tcp: 1 2`.
+    fn write_pair(&self, names: &[u8], values: &[u8], seen: &mut Seen, page: &mut Page<'_>) {
+        let (Some((protocol, names)), Some((same, values))) =
+            (split_once(names, b':'), split_once(values, b':'))
+        else {
+            return;
+        };
+        if protocol == same {
+            for (name, value) in fields(names).zip(fields(values)) {
+                self.write(protocol, name, value, seen, page);
+            }
+        }
+    }
+
+    /// A name and a value in each line: `Ip6InReceives 5`.
+    fn write_list(&self, text: &[u8], seen: &mut Seen, page: &mut Page<'_>) {
+        for line in lines(text) {
+            let mut fields = fields(line);
+            let (Some(name), Some(value)) = (fields.next(), fields.next()) else { continue };
+            let Some(six) = name.iter().position(|byte| *byte == b'6') else { continue };
+            let (protocol, name) = name.split_at(six + 1);
+            self.write(protocol, name, value, seen, page);
+        }
+    }
+
+    fn write(&self, protocol: &[u8], name: &[u8], value: &[u8], seen: &mut Seen, page: &mut Page<'_>) {
+        let mut room = [0; LONGEST];
+        let Some(metric) = put_together(&[PREFIX, protocol, b"_", name], &mut room) else { return };
+        let key = metric.get(PREFIX.len()..).unwrap_or_default();
+        let is_wanted = match &self.fields {
+            Fields::Default => is_default(key),
+            Fields::Matching(pattern) => pattern.is_match(key),
+        };
+        let value = unsigned(value).map(Number::from).or_else(|| signed(value).map(Number::from));
+        if let (true, Some(value)) = (is_wanted, value) {
+            if seen.is_new(metric.as_bytes()) {
+                page.family(Kind::Unknown, metric, HELP).sample(&[], value);
+            }
+        }
+    }
+}
+
+const HELP: &str = "A counter of a network protocol, under the kernel's name.";
+
+const PREFIX: &[u8] = b"node_netstat_";
+
+/// The longest name of a counter. The kernel's have 32 characters at most, and those of protocols 10.
+const LONGEST: usize = 96;
+
+/// A name that fits, and that a metric may have.
+fn put_together<'a>(pieces: &[&[u8]], room: &'a mut [u8; LONGEST]) -> Option<&'a str> {
+    let mut length = 0;
+    for piece in pieces {
+        if !piece.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
+            return None;
+        }
+        room.get_mut(length..length + piece.len())?.copy_from_slice(piece);
+        length += piece.len();
+    }
+    core::str::from_utf8(room.get(..length)?).ok()
+}
+
+/// The counters that are shown by default, as the node exporter's pattern has them.
+fn is_default(key: &str) -> bool {
+    let Some((protocol, name)) = key.split_once('_') else { return false };
+    if key.ends_with("_InErrors") || key.ends_with("_InErrs") {
+        return true;
+    }
+    match protocol {
+        "Ip" => name == "Forwarding",
+        "Ip6" | "IpExt" => matches!(name, "InOctets" | "OutOctets"),
+        "Icmp" | "Icmp6" => matches!(name, "InMsgs" | "OutMsgs"),
+        "TcpExt" => {
+            let one = matches!(name, "TCPSynRetrans" | "TCPTimeouts" | "TCPOFOQueue" | "TCPRcvQDrop");
+            one || name.starts_with("Listen") || name.starts_with("Syncookies")
+        }
+        "Tcp" => matches!(
+            name,
+            "ActiveOpens" | "InSegs" | "OutSegs" | "OutRsts" | "PassiveOpens" | "RetransSegs" | "CurrEstab"
+        ),
+        "Udp" | "Udp6" => {
+            matches!(name, "InDatagrams" | "OutDatagrams" | "NoPorts" | "RcvbufErrors" | "SndbufErrors")
+        }
+        _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::format;
+    use std::string::String;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::exporter::engine::choices::Choices;
+    use crate::exporter::engine::testing::Tree;
+
+    const NETSTAT: &str = "\
+TcpExt: SyncookiesSent SyncookiesRecv ListenOverflows TCPTimeouts TCPOFOQueue TW
+TcpExt: 1 2 3 4 5 6
+IpExt: InNoRoutes InOctets OutOctets
+IpExt: 7 18446744073709551615 9
+";
+    const SNMP: &str = "\
+Ip: Forwarding DefaultTTL
+Ip: 1 64
+Tcp: RtoAlgorithm MaxConn ActiveOpens InErrs CurrEstab
+Tcp: 1 -1 10 11 12
+Udp: InDatagrams InErrors MemErrors
+Udp: 13 14 15
+UdpLite: InDatagrams InErrors
+UdpLite: 16 17
+";
+    const SNMP6: &str = "\
+Ip6InReceives                   \t20
+Ip6InOctets                     \t21
+Icmp6InMsgs                     \t22
+Icmp6OutType143                 \t23
+Udp6RcvbufErrors                \t24
+UdpLite6InErrors                \t25
+";
+
+    fn tree() -> Tree {
+        Tree::new(&[("proc/net/netstat", NETSTAT), ("proc/net/snmp", SNMP), ("proc/net/snmp6", SNMP6)])
+    }
+
+    #[test]
+    fn counters_that_matter_are_shown() {
+        let outcome = tree().run(&ENTRY, &[]);
+        assert_eq!(outcome.result, Ok(()));
+        assert_eq!(
+            outcome.samples().replace("node_netstat_", ""),
+            "TcpExt_SyncookiesSent 1\nTcpExt_SyncookiesRecv 2\nTcpExt_ListenOverflows 3\nTcpExt_TCPTimeouts 4\n\
+             TcpExt_TCPOFOQueue 5\nIpExt_InOctets 18446744073709551615\nIpExt_OutOctets 9\nIp_Forwarding 1\n\
+             Tcp_ActiveOpens 10\nTcp_InErrs 11\nTcp_CurrEstab 12\nUdp_InDatagrams 13\nUdp_InErrors 14\n\
+             UdpLite_InErrors 17\nIp6_InOctets 21\nIcmp6_InMsgs 22\nUdp6_RcvbufErrors 24\nUdpLite6_InErrors 25\n"
+        );
+        assert!(outcome.page.contains("# TYPE node_netstat_Tcp_ActiveOpens untyped\n"));
+    }
+
+    #[test]
+    fn others_are_shown_if_wanted() {
+        let samples = tree().run(&ENTRY, &[("collector.netstat.fields", "^Tcp_M|Type")]).samples();
+        assert_eq!(samples, "node_netstat_Tcp_MaxConn -1\nnode_netstat_Icmp6_OutType143 23\n");
+        assert!((ENTRY.build)(&Choices::of(&[("collector.netstat.fields", "[")])).is_err());
+    }
+
+    #[test]
+    fn a_kernel_without_ipv6_or_without_network() {
+        let outcome = Tree::new(&[("proc/net/netstat", NETSTAT), ("proc/net/snmp", SNMP)]).run(&ENTRY, &[]);
+        assert_eq!((outcome.result, outcome.samples().lines().count()), (Ok(()), 14));
+        let outcome = Tree::new(&[("proc/net/netstat", NETSTAT)]).run(&ENTRY, &[]);
+        assert!(outcome.result.unwrap_err().is_no_data());
+    }
+
+    #[test]
+    fn what_is_no_counter_is_left_out() {
+        let text = "Udp: NoPorts InErrors InErrors\nUdp: x 5 6\nTcp: InSegs\nUdp: 9\n\u{fffd}: InErrors\n\u{fffd}: 1\nx\n";
+        let files = [("proc/net/netstat", text), ("proc/net/snmp", "Udp: InErrors\nUdp: 7\n")];
+        assert_eq!(Tree::new(&files).run(&ENTRY, &[]).samples(), "node_netstat_Udp_InErrors 5\n");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..300), text in "[a6: 0-9\n]{0,200}") {
+            for bytes in [&bytes[..], text.as_bytes()] {
+                let tree = Tree::new(&[]);
+                for file in ["netstat", "snmp", "snmp6"] {
+                    tree.write(&format!("proc/net/{file}"), bytes);
+                }
+                let outcome = tree.run(&ENTRY, &[("collector.netstat.fields", ".")]);
+                outcome.assert_sound();
+            }
+        }
+
+        #[test]
+        fn the_default_is_the_pattern_of_the_node_exporter(
+            protocol in "(Ip|Ip6|IpExt|Icmp|Icmp6|Tcp|TcpExt|Udp|Udp6|UdpLite|UdpLite6|[A-Z][a-z_]{0,3})?",
+            name in "(In|Out)?(Octets|Msgs|Segs|Rsts|Errors|Errs|Datagrams)?|Listen[A-Z]{0,2}|Syncookies[a-z]?|Forwarding|\
+                     TCP(SynRetrans|Timeouts|OFOQueue|RcvQDrop)|(Active|Passive)Opens|RetransSegs|CurrEstab|NoPorts|\
+                     (Rcv|Snd)bufErrors",
+            more in "[_a]?",
+        ) {
+            let pattern = Regex::new(
+                "^(.*_(InErrors|InErrs)|Ip_Forwarding|Ip(6|Ext)_(InOctets|OutOctets)|Icmp6?_(InMsgs|OutMsgs)|\
+                 TcpExt_(Listen.*|Syncookies.*|TCPSynRetrans|TCPTimeouts|TCPOFOQueue|TCPRcvQDrop)|\
+                 Tcp_(ActiveOpens|InSegs|OutSegs|OutRsts|PassiveOpens|RetransSegs|CurrEstab)|\
+                 Udp6?_(InDatagrams|OutDatagrams|NoPorts|RcvbufErrors|SndbufErrors))$",
+            ).unwrap();
+            let keys: [String; 2] = [format!("{protocol}_{name}{more}"), format!("{protocol}{more}{name}")];
+            for key in keys {
+                prop_assert_eq!(is_default(&key), pattern.is_match(&key), "{}", key);
+            }
+        }
+    }
+}
