@@ -112,7 +112,12 @@ fn any_file_may_break() {
     let mut scrapes = 0;
     for file in tree.files() {
         let path = tree.path(&file);
-        if !(file.starts_with("proc") || file.starts_with("sys") || file.starts_with("udev")) {
+        // The processors from the third on are as the second.
+        let text = file.to_str().unwrap();
+        if ["2", "3", "4", "5", "6", "7"].iter().any(|number| {
+            text.contains(&format!("/cpu{number}/")) || text.contains(&format!("/policy{number}/"))
+        }) || text.starts_with("root/")
+        {
             continue;
         }
         let content = fs::read(&path).unwrap();
