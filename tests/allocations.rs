@@ -4,6 +4,9 @@
 #![allow(clippy::std_instead_of_core, reason = "tests are programs with std")]
 
 mod support;
+#[cfg(feature = "exporter")]
+#[path = "support/tree.rs"]
+mod tree;
 
 use std::alloc::{GlobalAlloc, Layout, System};
 #[cfg(feature = "tls")]
@@ -134,6 +137,36 @@ fn a_fresh_connection_allocates_nothing_either() {
     for _ in 0..100 {
         let mut client = connect(server.local_addr().expect("a TCP address"));
         scrape(&mut client, &mut buffer, false);
+    }
+    assert_eq!(ALLOCATIONS.load(Relaxed) - before, 0);
+}
+
+/// All collectors of the program, and a machine that gives each something to read: after the first scrape their buffers
+/// have the size they need, in the threads that ask what may hang too.
+#[cfg(feature = "exporter")]
+fn a_kept_scrape_of_the_exporter_allocates_nothing() {
+    let tree = tree::Tree::unpack("server");
+    let flag = |name: &str, path: &str| format!("--{name}={}", tree.path(path).display()).into();
+    let paths = [
+        flag("path.procfs", "proc"),
+        flag("path.sysfs", "sys"),
+        flag("path.rootfs", "root"),
+        flag("path.udev.data", "udev"),
+    ];
+    let further = ["processes", "interrupts", "softirqs", "swap", "tcpstat", "cpu.info", "stat.softirq"];
+    let switches = further.map(|name| std::ffi::OsString::from(format!("--collector.{name}")));
+    scrapeport::exporter::install(paths.into_iter().chain(switches)).expect("flags of the program");
+    let (server, _thread) =
+        Server::builder(&scrapeport::exporter::METRICS).start_on("127.0.0.1:0").expect("loopback");
+    let mut client = connect(server.local_addr().expect("a TCP address"));
+    let mut buffer = vec![0; 1 << 22];
+    let first = scrape(&mut client, &mut buffer, true);
+    assert!(first > 50_000, "only {first} bytes: the collectors found nothing");
+    // A number may have one digit more in the second one.
+    scrape(&mut client, &mut buffer, true);
+    let before = ALLOCATIONS.load(Relaxed);
+    for _ in 0..100 {
+        scrape(&mut client, &mut buffer, true);
     }
     assert_eq!(ALLOCATIONS.load(Relaxed) - before, 0);
 }
@@ -352,6 +385,8 @@ fn main() {
         ("a_kept_scrape_allocates_nothing", a_kept_scrape_allocates_nothing),
         ("a_fresh_connection_allocates_nothing_either", a_fresh_connection_allocates_nothing_either),
         ("ten_thousand_scrapes_do_not_grow", ten_thousand_scrapes_do_not_grow),
+        #[cfg(feature = "exporter")]
+        ("a_kept_scrape_of_the_exporter_allocates_nothing", a_kept_scrape_of_the_exporter_allocates_nothing),
         #[cfg(feature = "web-config")]
         ("a_kept_scrape_behind_a_login_allocates_nothing", a_kept_scrape_behind_a_login_allocates_nothing),
         #[cfg(feature = "tls")]

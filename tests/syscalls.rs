@@ -1,7 +1,13 @@
 //! What a kept scrape costs in system calls, as strace counts them: one read and one write.
 #![allow(clippy::std_instead_of_core, reason = "tests are programs with std")]
 
+#[cfg(feature = "exporter")]
+#[path = "support/exporter.rs"]
+mod exporter;
 mod support;
+#[cfg(feature = "exporter")]
+#[path = "support/tree.rs"]
+mod tree;
 
 use std::env;
 use std::fs;
@@ -76,6 +82,63 @@ fn one_read_and_one_write_per_kept_scrape() {
     let first = all.iter().position(|name| *name == "sendto").expect("a response");
     assert_eq!(all[first - 2..first], ["accept4", "recvfrom"]);
 }
+
+/// What the collectors cost: each file is opened, read and closed once a scrape, nothing is looked at with stat(2) that is
+/// read anyway, and nobody is woken but the thread that asks what may hang.
+#[cfg(feature = "exporter")]
+#[test]
+fn each_file_is_read_once_a_scrape() {
+    let tree = tree::Tree::unpack("server");
+    let exporter = exporter::Exporter::start_under(&tree, &[], &["strace", "-f", "-qq", "-o", "strace"]);
+    let traced = |exporter: &exporter::Exporter| {
+        let begin = fs::read_to_string(tree.path("strace")).expect("strace writes").len();
+        exporter.scrape("");
+        // strace may still be writing the end of it.
+        let mut text = String::new();
+        support::eventually("the scrape is traced", || {
+            let all = fs::read_to_string(tree.path("strace")).expect("strace writes");
+            text = all[begin..].to_owned();
+            text.contains("shutdown(") || text.contains("sendto(") && text.trim_end().ends_with("= 0")
+        });
+        text
+    };
+    // Buffers grow in the first one.
+    traced(&exporter);
+    let log = traced(&exporter);
+    let mut calls = std::collections::BTreeMap::<&str, usize>::new();
+    let mut opened = std::collections::BTreeMap::<String, usize>::new();
+    for line in log.lines().filter(|line| !line.contains("resumed>")) {
+        let Some((name, arguments)) =
+            line.split_once(' ').and_then(|(_, call)| call.trim_start().split_once('('))
+        else {
+            continue;
+        };
+        *calls.entry(name).or_default() += 1;
+        if name == "openat" && !arguments.contains("ENOENT") {
+            // The descriptor of the directory is part of the place; O_PATH only leads there.
+            let place = arguments.split(", O_").next().expect("a place").to_owned();
+            *opened.entry(place).or_default() += 1;
+        }
+    }
+    println!("system calls of one scrape of the default set: {} {calls:?}", calls.values().sum::<usize>());
+    let twice: Vec<_> = opened.iter().filter(|(_, count)| **count > 1).collect();
+    let explained = |place: &str| TWICE.iter().any(|(part, _)| place.contains(part));
+    let twice: Vec<_> = twice.into_iter().filter(|(place, _)| !explained(place)).collect();
+    assert!(twice.is_empty(), "{twice:#?}");
+    for name in
+        ["stat", "lstat", "statx", "fstat", "newfstatat", "access", "faccessat", "brk", "mmap", "clone3"]
+    {
+        assert_eq!(calls.get(name).copied().unwrap_or(0), 0, "{name}: {calls:?}");
+    }
+    let reads = calls["read"];
+    assert!(opened.len() > 50, "{opened:?}");
+    // The end of a file of procfs is found by reading on.
+    assert!(reads <= 2 * opened.len(), "{reads} reads of {} files", opened.len());
+}
+
+/// Files that two collectors read, each in its own time.
+#[cfg(feature = "exporter")]
+const TWICE: &[(&str, &str)] = &[("\"stat\"", "cpu and stat may be asked for apart")];
 
 #[test]
 #[ignore = "run by one_read_and_one_write_per_kept_scrape under strace"]

@@ -38,6 +38,14 @@ pub fn run(address: SocketAddr, how: Connections, requests: u32, limit: Duration
     run_over(|| connect(address), how, requests, limit)
 }
 
+/// The same, and takes compressed pages too, as Prometheus does.
+///
+/// # Errors
+/// If an answer is not 200 or cannot be read.
+pub fn run_gzip(address: SocketAddr, how: Connections, requests: u32, limit: Duration) -> io::Result<Done> {
+    run_with(|| connect(address), how, requests, limit, "Accept-Encoding: gzip\r\n")
+}
+
 /// Asks once over a connection that stays open.
 ///
 /// # Errors
@@ -57,11 +65,21 @@ pub fn run_over<S: Read + Write>(
     requests: u32,
     limit: Duration,
 ) -> io::Result<Done> {
+    run_with(connect, how, requests, limit, "")
+}
+
+fn run_with<S: Read + Write>(
+    connect: impl Fn() -> io::Result<S>,
+    how: Connections,
+    requests: u32,
+    limit: Duration,
+    fields: &str,
+) -> io::Result<Done> {
     let mut scraper = Scraper { buffer: vec![0; 64 * 1024], filled: 0, taken: 0 };
     let begin = Instant::now();
     let (mut done, mut body) = (0, 0);
-    let kept = format!("{HEAD}\r\n");
-    let fresh = format!("{HEAD}Connection: close\r\n\r\n");
+    let kept = format!("{HEAD}{fields}\r\n");
+    let fresh = format!("{HEAD}{fields}Connection: close\r\n\r\n");
     let mut stream = connect()?;
     while done < requests && begin.elapsed() < limit {
         if how == Connections::Kept {
@@ -129,8 +147,11 @@ impl Scraper {
         }
         let length = text
             .split_once("\r\ncontent-length:")
-            .and_then(|(_, rest)| rest.split("\r\n").next()?.trim().parse().ok())
-            .ok_or_else(|| io::Error::other("neither a length nor chunks"))?;
+            .and_then(|(_, rest)| rest.split("\r\n").next()?.trim().parse().ok());
+        if length.is_none() && text.contains("\r\nconnection: close") {
+            return self.to_the_end(stream);
+        }
+        let length = length.ok_or_else(|| io::Error::other("neither a length nor chunks"))?;
         self.skip(stream, length)?;
         Ok(length)
     }
@@ -145,6 +166,18 @@ impl Scraper {
             self.skip(stream, length + 2)?;
             total += length;
             if length == 0 {
+                return Ok(total);
+            }
+        }
+    }
+
+    /// A body that ends with the connection.
+    fn to_the_end(&mut self, stream: &mut (impl Read + Write)) -> io::Result<usize> {
+        let mut total = 0;
+        loop {
+            total += self.filled - self.taken;
+            self.taken = self.filled;
+            if self.fill(stream)? == 0 {
                 return Ok(total);
             }
         }

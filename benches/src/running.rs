@@ -24,6 +24,8 @@ pub enum Program {
     /// This program with other arguments. It tells its port in its first line.
     Own(Vec<String>),
     Nginx(Nginx),
+    /// Another program with its arguments, in which `PORT` is the port that it shall take.
+    Other(Vec<String>),
 }
 
 /// nginx with a page as a file.
@@ -66,6 +68,10 @@ impl Running {
                 let file = nginx.files(&folder, port, under);
                 line.extend(["nginx", "-e", "stderr", "-c"].map(str::to_owned));
                 line.push(file.to_str().unwrap().to_owned());
+            }
+            Program::Other(arguments) => {
+                port = free_port();
+                line.extend(arguments.iter().map(|argument| argument.replace("PORT", &port.to_string())));
             }
             Program::Own(arguments) => {
                 let program = match (under, std::env::var_os("COUNTING")) {

@@ -5,6 +5,8 @@ mod check;
 mod cli;
 mod collectors;
 mod engine;
+#[cfg(any(fuzzing, test))]
+pub mod fuzz;
 #[cfg(feature = "web-config")]
 mod hash_password;
 mod logger;
@@ -80,6 +82,20 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         complain(&format!("{problem}, try --help"));
         ExitCode::FAILURE
     })
+}
+
+/// Sets the collectors to work that these flags of the program ask for, once in a process: for tests and benchmarks that
+/// serve [`METRICS`] by themselves.
+///
+/// # Errors
+/// One line that says which flag cannot be followed.
+#[doc(hidden)]
+pub fn install(flags: impl IntoIterator<Item = OsString>) -> Result<(), String> {
+    let Command::Serve(options) = cli::parse(flags).map_err(|usage| usage.0)? else {
+        return Err(String::from("there are only flags"));
+    };
+    NODE.source().install(engine_of(&options).map_err(|usage| usage.0)?);
+    Ok(())
 }
 
 /// Serves until it is told to stop. What a flag asks for and cannot be is a [`Usage`]; whatever else goes wrong is

@@ -9,6 +9,7 @@ mod connections;
 mod curl;
 mod guides;
 mod nginx;
+mod node_exporter;
 mod pages;
 mod passwords;
 mod pki;
@@ -24,3 +25,10 @@ mod start;
 mod tls;
 mod walk;
 mod web_config;
+
+#[path = "../support/exporter.rs"]
+mod exporter;
+#[path = "../support/page.rs"]
+mod page;
+#[path = "../support/tree.rs"]
+mod tree;
