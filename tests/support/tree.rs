@@ -29,10 +29,7 @@ impl Tree {
     /// Unpacks `tests/data/trees/NAME.tree`.
     pub(crate) fn unpack(name: &str) -> Self {
         let tree = Self::empty();
-        let path =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/trees").join(format!("{name}.tree"));
-        let text = fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        tree.add(&text);
+        tree.add(&stored(name));
         tree
     }
 
@@ -49,6 +46,18 @@ impl Tree {
     /// Adds what a text describes.
     pub(crate) fn add(&self, text: &[u8]) {
         sections(text).iter().for_each(|section| self.add_section(section));
+    }
+
+    /// Adds what another stored tree has and this one has not.
+    pub(crate) fn add_missing(&self, name: &str) {
+        for section in sections(&stored(name)) {
+            let (from, _) = split(&section.path, b" -> ").unwrap_or((&section.path, b""));
+            let path = self.path(OsStr::from_bytes(from));
+            let is_room = fs::create_dir_all(path.parent().unwrap()).is_ok();
+            if is_room && fs::symlink_metadata(&path).is_err() {
+                self.add_section(&section);
+            }
+        }
     }
 
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {

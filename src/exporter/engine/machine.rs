@@ -32,7 +32,6 @@ impl Default for Paths {
 pub(crate) struct Machine {
     pub(crate) procfs: Arc<Dir>,
     pub(crate) sysfs: Arc<Dir>,
-    pub(crate) rootfs: Arc<Dir>,
     /// None where udev does not run.
     pub(crate) udev_data: Option<Dir>,
     /// The path of `rootfs` without a slash at its end; empty for `/`.
@@ -55,11 +54,10 @@ impl Machine {
         };
         let (procfs, sysfs) = (open("procfs", &paths.procfs)?, open("sysfs", &paths.sysfs)?);
         let rootfs = open("rootfs", &paths.rootfs)?;
-        let patience = Patience::new(Arc::clone(&procfs), Arc::clone(&sysfs), Arc::clone(&rootfs));
+        let patience = Patience::new(Arc::clone(&sysfs), rootfs);
         Ok(Self {
             procfs,
             sysfs,
-            rootfs,
             udev_data: Dir::open(&paths.udev_data).ok(),
             root: String::from(paths.rootfs.trim_end_matches('/')),
             sys: String::from(paths.sysfs.trim_end_matches('/')),

@@ -173,10 +173,6 @@ impl Node {
         engine.machine.patience.prepare();
         self.engine.get_or_init(|| engine)
     }
-
-    pub(crate) fn engine(&self) -> Option<&Engine> {
-        self.engine.get()
-    }
 }
 
 impl Collect for Node {

@@ -44,8 +44,6 @@ pub(crate) enum Question {
     Sysfs,
     /// A whole file below sysfs: a list that may be longer than an attribute.
     SysfsWhole,
-    /// A file below procfs, [`ATTRIBUTE`] bytes at most.
-    Procfs,
     /// A whole file below the root: [`Answer::Text`].
     Rootfs,
     /// statfs(2) of an absolute path: [`Answer::StatFs`].
@@ -190,7 +188,6 @@ pub(crate) struct Patience {
 
 #[derive(Debug)]
 struct Staff {
-    procfs: Arc<Dir>,
     sysfs: Arc<Dir>,
     rootfs: Arc<Dir>,
     desks: Mutex<Desks>,
@@ -228,9 +225,9 @@ struct Work {
 }
 
 impl Patience {
-    pub(super) fn new(procfs: Arc<Dir>, sysfs: Arc<Dir>, rootfs: Arc<Dir>) -> Self {
+    pub(super) fn new(sysfs: Arc<Dir>, rootfs: Arc<Dir>) -> Self {
         let (desks, freed) = (Mutex::default(), Condvar::new());
-        Self { staff: Arc::new(Staff { procfs, sysfs, rootfs, desks, freed }) }
+        Self { staff: Arc::new(Staff { sysfs, rootfs, desks, freed }) }
     }
 
     /// Starts the first thread, so that it does not have to be found when memory is short.
@@ -391,10 +388,9 @@ impl Staff {
             Question::Rootfs => self.rootfs.read_whole(path, text)?,
             Question::SysfsWhole => self.sysfs.read_whole(path, text)?,
             Question::Netlink(peer) => exchange(peer, path, text)?,
-            Question::Sysfs | Question::Procfs => {
-                let dir = if question == Question::Sysfs { &self.sysfs } else { &self.procfs };
+            Question::Sysfs => {
                 let mut attribute = [0; ATTRIBUTE];
-                text.extend_from_slice(dir.attribute(path, &mut attribute)?);
+                text.extend_from_slice(self.sysfs.attribute(path, &mut attribute)?);
             }
         }
         Ok(None)
@@ -442,7 +438,7 @@ mod tests {
 
     #[test]
     fn answers_come_in_order_whatever_fails() {
-        let tree = Tree::new(&[("sys/a", " 1 \n"), ("proc/b", "2"), ("root/c", "three\n")]);
+        let tree = Tree::new(&[("sys/a", " 1 \n"), ("sys/b", "2"), ("root/c", "three\n")]);
         let machine = tree.machine();
         machine.patience.prepare();
         let mut batch = Batch::default();
@@ -450,7 +446,7 @@ mod tests {
             batch.clear();
             batch.ask(Question::Sysfs, "a");
             batch.ask(Question::Sysfs, "none");
-            batch.ask(Question::Procfs, "b");
+            batch.ask(Question::Sysfs, "b");
             batch.ask(Question::Rootfs, "c");
             batch.ask(Question::StatFs, "/");
             batch.ask(Question::StatFs, "/nowhere");
