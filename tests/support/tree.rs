@@ -12,13 +12,13 @@
 //! - `=== each N KIND PATH`: N sections; in path and lines `#` is a number that counts from 0.
 #![allow(dead_code, reason = "each user has its part")]
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::borrow::ToOwned;
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::string::String;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::vec::Vec;
 use std::{env, format, process};
 

@@ -8,6 +8,7 @@ mod reader;
 #[cfg(feature = "web-config")]
 mod tools;
 
+use std::boxed::Box;
 use std::ffi::{OsStr, OsString};
 use std::format;
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ use reader::{Given, Reader};
 /// What the command line asks for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Command {
-    Serve(Options),
+    Serve(Box<Options>),
     /// Check these web configuration files.
     #[cfg(feature = "web-config")]
     Check(Vec<PathBuf>),
@@ -154,7 +155,7 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
     }
     // The path of the external URL is only the default.
     options.prefix = prefix.or(external).unwrap_or_default();
-    Ok(Command::Serve(options))
+    Ok(Command::Serve(Box::new(options)))
 }
 
 impl Options {

@@ -12,7 +12,7 @@ fn refused(line: &str) -> String {
 
 fn options(line: &str) -> Options {
     match parsed(line) {
-        Ok(Command::Serve(options)) => options,
+        Ok(Command::Serve(options)) => *options,
         other => panic!("{line}: {other:?}"),
     }
 }
@@ -80,7 +80,7 @@ fn an_empty_configuration_file_is_none() {
         assert_eq!(options(line), default_options(), "{line}");
     }
     let spaced = parse(["--web.config.file", ""].map(OsString::from));
-    assert_eq!(spaced, Ok(Command::Serve(default_options())));
+    assert_eq!(spaced, Ok(Command::Serve(Box::new(default_options()))));
 }
 
 #[cfg(feature = "web-config")]
@@ -90,7 +90,7 @@ fn a_configuration_file_may_have_any_name() {
     let name = OsString::from_vec(b"/etc/\xff web.yml".into());
     let arguments = [OsString::from("--web.config.file"), name.clone()];
     let expected = Options { config_file: Some(PathBuf::from(name)), ..default_options() };
-    assert_eq!(parse(arguments), Ok(Command::Serve(expected)));
+    assert_eq!(parse(arguments), Ok(Command::Serve(Box::new(expected))));
 }
 
 #[cfg(feature = "web-config")]

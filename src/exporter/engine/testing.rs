@@ -1,13 +1,13 @@
 //! For tests of collectors: small trees of files, and the page that a collector makes of them.
 
 use core::ops::Range;
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::boxed::Box;
 use std::collections::BTreeSet;
 use std::format;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::string::String;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::choices::Choices;
 use super::machine::{Machine, Paths};
