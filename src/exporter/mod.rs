@@ -10,6 +10,7 @@ pub mod fuzz;
 #[cfg(feature = "web-config")]
 mod hash_password;
 mod logger;
+mod page;
 mod prefix;
 mod reload;
 mod routes;
@@ -120,7 +121,8 @@ fn serve(options: &Options) -> Result<ExitCode, Usage> {
         .then(|| Lifecycle::new(Arc::clone(&reload), move || stop().map_err(|error| error.to_string())));
     let paths = Paths::new(options.prefix.clone(), lifecycle)
         .metrics_at(options.telemetry_path.as_deref())
-        .of_engine(engine, options.max_requests);
+        .of_engine(engine, options.max_requests)
+        .with_page(options.page);
     builder = builder.routes(Arc::new(paths));
     for place in places(options)? {
         builder = builder.listen(place);

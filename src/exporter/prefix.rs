@@ -24,6 +24,8 @@ pub(super) enum Place<'a> {
     Root,
     /// Neither `/` nor below the prefix.
     Outside,
+    /// The prefix itself, spelled plainly; whether a slash follows it. Without a prefix that is `/`.
+    Top { slash: bool },
     /// Below the prefix: what follows it, still encoded. `None` for a path with empty segments or dots, which a
     /// proxy may have read differently: there is nothing but metrics.
     Below(Option<&'a [u8]>),
@@ -99,8 +101,15 @@ impl Prefix {
         if !below {
             return Place::Outside;
         }
+        let slashes = path.iter().filter(|byte| **byte == b'/').count();
+        if count == own && slashes == own + 1 && path.ends_with(b"/") {
+            return Place::Top { slash: true };
+        }
+        if count == own && slashes == own {
+            return Place::Top { slash: false };
+        }
         let mut parts = path.splitn(own + 2, |byte| *byte == b'/');
-        let plain = count + 1 == path.split(|byte| *byte == b'/').count();
+        let plain = count == slashes;
         Place::Below(if plain { parts.nth(own + 1) } else { None })
     }
 }
@@ -322,9 +331,16 @@ mod tests {
             ("http://h/", Place::Root),
             ("http://h?x", Place::Root),
             ("/prometheus/..", Place::Root),
-            ("/prometheus", Place::Below(None)),
-            ("/prometheus?name[]=a", Place::Below(None)),
-            ("/prometheus/", Place::Below(None)),
+            ("/prometheus", Place::Top { slash: false }),
+            ("/prometheus?name[]=a", Place::Top { slash: false }),
+            ("/prometheus/", Place::Top { slash: true }),
+            ("/%70rometheus/?", Place::Top { slash: true }),
+            ("http://h/prometheus/", Place::Top { slash: true }),
+            ("/prometheus//", Place::Below(None)),
+            ("//prometheus/", Place::Below(None)),
+            ("/./prometheus", Place::Below(None)),
+            ("/prometheus/.", Place::Below(None)),
+            ("/prometheus/x/..", Place::Below(None)),
             ("/prometheus/metrics", Place::Below(Some(b"metrics"))),
             ("/prometheus/metrics?a/b", Place::Below(Some(b"metrics"))),
             ("/prometheus/-/healthy", Place::Below(Some(b"-/healthy"))),
@@ -359,9 +375,16 @@ mod tests {
     #[test]
     fn without_a_prefix_everything_is_below() {
         let prefix = Prefix::of_path("/").unwrap();
+        for target in ["/", "/?", "/?x=/y", "http://h", "http://h/", "HTTPS://h?x"] {
+            assert_eq!(prefix.locate(target.as_bytes()), Place::Top { slash: true }, "{target}");
+        }
         for (target, rest) in [
-            ("/", None),
-            ("/-/quit", Some(&b"-/quit"[..])),
+            ("//", None),
+            ("/.", None),
+            ("/./", None),
+            ("/x/..", None),
+            ("/metrics", Some(&b"metrics"[..])),
+            ("/-/quit", Some(b"-/quit")),
             ("http://h/-/quit", Some(b"-/quit")),
             ("//-/quit", None),
             ("/-/quit/", None),

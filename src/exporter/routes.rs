@@ -4,6 +4,7 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::borrow::Cow;
 use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
@@ -11,15 +12,19 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::engine::node::Engine;
+use super::page;
 use super::prefix::{Place, Prefix};
 use super::reload::Reload;
 use crate::http::answer::{decoded, query};
-use crate::http::route::{Document, Route, Routes, TEXT, Turn, error_body};
+use crate::http::route::{Asked, Document, Route, Routes, TEXT, Turn, error_body};
 
 /// The paths of the program.
 pub(super) struct Paths {
     prefix: Prefix,
+    with_slash: String,
     lifecycle: Option<Lifecycle>,
+    /// The device page, if browsers get it.
+    page: Option<Cow<'static, str>>,
     /// Where the metrics are below the prefix, without slash, if nowhere else.
     telemetry: Option<Vec<u8>>,
     /// What knows which collectors a query may name.
@@ -51,6 +56,8 @@ struct Bodies {
     /// Below no prefix.
     outside: Vec<u8>,
     redirect: Vec<u8>,
+    /// To the device page, whose links are relative.
+    slash: Vec<u8>,
     disabled: Vec<u8>,
     only_post: Vec<u8>,
     only_get: Vec<u8>,
@@ -94,6 +101,7 @@ impl Paths {
     /// Without a lifecycle `/-/reload` and `/-/quit` are forbidden.
     pub(super) fn new(prefix: Prefix, lifecycle: Option<Lifecycle>) -> Self {
         let path = prefix.path();
+        let with_slash = below(path, "");
         let bodies = Bodies {
             outside: error_body(
                 404,
@@ -101,6 +109,11 @@ impl Paths {
                 &format!("everything is below {path}, metrics at {}", below(path, "metrics")),
             ),
             redirect: error_body(302, &format!("everything is below {path}"), &format!("go to {path}")),
+            slash: error_body(
+                302,
+                &format!("the page of this device is at {with_slash}"),
+                &format!("go to {with_slash}"),
+            ),
             disabled: error_body(
                 403,
                 "Lifecycle API is not enabled.",
@@ -112,7 +125,17 @@ impl Paths {
             busy: Vec::new(),
         };
         let (telemetry, running) = (None, AtomicUsize::new(0));
-        Self { prefix, lifecycle, telemetry, engine: None, running, most: usize::MAX, bodies }
+        Self {
+            prefix,
+            with_slash,
+            lifecycle,
+            page: None,
+            telemetry,
+            engine: None,
+            running,
+            most: usize::MAX,
+            bodies,
+        }
     }
 
     /// The same with metrics at one path only.
@@ -132,6 +155,26 @@ impl Paths {
         self.bodies.busy = error_body(503, &detail, "try again later, or raise --web.max-requests");
         (self.engine, self.most) = (Some(engine), most);
         self
+    }
+
+    /// The same with the device page for browsers at the top. It is made here for the metrics' path.
+    pub(super) fn with_page(mut self, wanted: bool) -> Self {
+        self.page = wanted.then(|| page::html(self.telemetry.as_deref()));
+        self
+    }
+
+    /// What is served at the prefix itself.
+    fn top(&self, asked: &Asked<'_>, slash: bool) -> Route<'_> {
+        // Whoever asks for some of the metrics, wants metrics.
+        let wants = asked.prefers_html && query(asked.target).is_empty();
+        match &self.page {
+            Some(html) if wants && matches!(asked.method, b"GET" | b"HEAD") => Route::Document(if slash {
+                page::document(html)
+            } else {
+                Document::error(302, &self.bodies.slash[..]).at(&self.with_slash).with_fields(page::VARIES)
+            }),
+            _ => self.metrics(asked.method, asked.target, None),
+        }
     }
 
     /// The metrics, if they are at this path and its query can be followed.
@@ -176,10 +219,12 @@ impl Paths {
 }
 
 impl Routes for Paths {
-    fn route(&self, method: &[u8], target: &[u8]) -> Route<'_> {
+    fn route(&self, asked: &Asked<'_>) -> Route<'_> {
+        let Asked { method, target, .. } = *asked;
         match self.prefix.locate(target) {
             // It asks about the server, not about a path (RFC 9110 §9.3.7).
             _ if target == b"*" && method == b"OPTIONS" => Route::Metrics,
+            Place::Top { slash } => self.top(asked, slash),
             Place::Below(rest) => match Page::at(rest) {
                 Page::Metrics => self.metrics(method, target, rest),
                 page => self.page(method, page),
@@ -261,8 +306,12 @@ mod tests {
         Paths::new(Prefix::of_path(prefix).unwrap(), None)
     }
 
+    fn asked<'a>(method: &'a str, target: &'a str) -> Asked<'a> {
+        Asked { method: method.as_bytes(), target: target.as_bytes(), prefers_html: false }
+    }
+
     fn document<'a>(paths: &'a Paths, method: &str, target: &str) -> Document<'a> {
-        paths.route(method.as_bytes(), target.as_bytes()).document().unwrap()
+        paths.route(&asked(method, target)).document().unwrap()
     }
 
     fn body(document: &Document<'_>) -> String {
@@ -270,7 +319,7 @@ mod tests {
     }
 
     fn is_metrics(paths: &Paths, method: &str, target: &str) -> bool {
-        paths.route(method.as_bytes(), target.as_bytes()) == Route::Metrics
+        paths.route(&asked(method, target)) == Route::Metrics
     }
 
     #[test]
@@ -298,6 +347,36 @@ mod tests {
     }
 
     #[test]
+    fn a_browser_gets_the_page_at_the_top_and_nowhere_else() {
+        let html_page = page::html(None);
+        for prefix in ["/", "/a/b"] {
+            let paths = paths(prefix).with_page(true);
+            let top = below(prefix, "");
+            for method in ["GET", "HEAD"] {
+                let html = Asked { prefers_html: true, ..asked(method, &top) };
+                assert_eq!(paths.route(&html).document(), Some(page::document(&html_page)), "{method} {top}");
+                assert!(is_metrics(&paths, method, &top), "{method} {top}");
+                // Nothing is allocated for it.
+                assert!(matches!(paths.route(&html).document().unwrap().body, Cow::Borrowed(_)));
+            }
+            for (method, target) in [
+                ("POST", top.clone()),
+                ("OPTIONS", top.clone()),
+                ("GET", below(prefix, "metrics")),
+                ("GET", below(prefix, "index.html")),
+                ("GET", format!("{top}?name[]=up")),
+                ("GET", format!("{top}/")),
+                ("GET", format!("{top}./")),
+            ] {
+                let html = Asked { prefers_html: true, ..asked(method, &target) };
+                assert_eq!(paths.route(&html), Route::Metrics, "{method} {target}");
+            }
+            let off = self::paths(prefix);
+            assert_eq!(off.route(&Asked { prefers_html: true, ..asked("GET", &top) }), Route::Metrics);
+        }
+    }
+
+    #[test]
     fn metrics_are_at_one_path_if_it_was_given() {
         for (prefix, path) in [("/", "/m/x"), ("/a", "/a/m/x")] {
             let paths = paths(prefix).metrics_at(Some("/m/x"));
@@ -309,6 +388,19 @@ mod tests {
             }
             assert_eq!(document(&paths, "GET", &below(prefix, "-/healthy")).status, 200);
         }
+    }
+
+    #[test]
+    fn a_browser_is_led_to_the_slash_behind_the_prefix() {
+        let paths = paths("/a%20b").with_page(true);
+        let html = |method| Asked { prefers_html: true, ..asked(method, "/a%20b") };
+        for method in ["GET", "HEAD"] {
+            let document = paths.route(&html(method)).document().unwrap();
+            assert_eq!((document.status, document.location), (302, Some("/a%20b/")));
+            assert_eq!(document.fields, b"Vary: Accept\r\n");
+        }
+        assert_eq!(paths.route(&html("DELETE")), Route::Metrics);
+        assert!(is_metrics(&paths, "GET", "/a%20b"));
     }
 
     #[test]

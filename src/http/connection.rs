@@ -15,7 +15,7 @@ use super::handler::{MetricsHandler, Request, usable};
 use super::head::{self, Head};
 use super::limits::{LINGER, Limits};
 use super::reply::{self, Terms};
-use super::route::Routes;
+use super::route::{Asked, Routes};
 use super::transport::{Answered, Gone, Observer, Phase, Transport};
 
 /// The memory of a connection, allocated once per thread at start and used for one connection after another.
@@ -217,7 +217,10 @@ impl Conversation<'_> {
         }
         let document = match denial(verdict) {
             Some(denial) => Some(denial),
-            None => self.service.routes.and_then(|routes| routes.route(method, target).document()),
+            None => {
+                let asked = Asked { method, target, prefers_html: head.negotiation.prefers_html() };
+                self.service.routes.and_then(|routes| routes.route(&asked).document())
+            }
         };
         // Ends with the response.
         let mut _turn = None;

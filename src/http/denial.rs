@@ -10,7 +10,7 @@ use super::route::{Document, TEXT};
 
 /// The response instead of the answer; `None` if the request is answered.
 pub(crate) const fn denial(verdict: Verdict) -> Option<Document<'static>> {
-    let (status, field, body): (u16, &[u8], &[u8]) = match verdict {
+    let (status, fields, body): (u16, &[u8], &[u8]) = match verdict {
         Verdict::Served => return None,
         // RFC 7617 §2 wants a realm.
         Verdict::Unauthorized => {
@@ -25,5 +25,5 @@ pub(crate) const fn denial(verdict: Verdict) -> Option<Document<'static>> {
         ),
     };
     let body = Cow::Borrowed(body);
-    Some(Document { status, media: TEXT, body, location: None, allow: None, field, close: false })
+    Some(Document { status, media: TEXT, body, location: None, allow: None, fields, close: false })
 }

@@ -11,6 +11,8 @@ pub(crate) struct Negotiation {
     format: Format,
     /// Twice the quality in thousandths, plus one if the format was chosen by name and not by default.
     rank: u16,
+    /// The quality of HTML in thousandths; zero if it was not asked for by name.
+    html: u16,
     gzip: bool,
 }
 
@@ -18,7 +20,7 @@ impl Negotiation {
     /// Nothing said yet: text 0.0.4, not compressed.
     #[must_use]
     pub(crate) const fn new() -> Self {
-        Self { format: Format::TEXT, rank: 0, gzip: false }
+        Self { format: Format::TEXT, rank: 0, html: 0, gzip: false }
     }
 
     /// Folds in the value of an `Accept` header.
@@ -27,7 +29,12 @@ impl Negotiation {
     /// way to any format that the client took the trouble to name with its version.
     pub(crate) fn accept(&mut self, value: &[u8]) {
         for (media, parameters) in Items::of(value) {
-            let Some(media) = Media::parse(media) else { continue };
+            let Some(media) = Media::parse(media) else {
+                if media.eq_ignore_ascii_case(b"text/html") {
+                    self.html = self.html.max(parameters.quality());
+                }
+                continue;
+            };
             let Some((format, named)) = offer(media, &parameters) else { continue };
             let quality = parameters.quality();
             let rank = 2 * quality + u16::from(named);
@@ -48,6 +55,12 @@ impl Negotiation {
     #[must_use]
     pub(crate) const fn format(&self) -> Format {
         self.format
+    }
+
+    /// Whether the client would rather have HTML than any format of metrics, as browsers do.
+    #[must_use]
+    pub(crate) const fn prefers_html(&self) -> bool {
+        self.html > self.rank / 2
     }
 
     /// Whether the client takes gzip.
@@ -257,6 +270,46 @@ mod tests {
 
     const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
     const OM: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    #[test]
+    fn html_is_preferred_by_browsers_alone() {
+        let prefers = |value: &str| {
+            let mut negotiation = Negotiation::new();
+            negotiation.accept(value.as_bytes());
+            negotiation.prefers_html()
+        };
+        for browser in [
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "TEXT/HTML",
+            "*/*;q=0.1, text/html;q=0.2",
+            "text/html, text/*;q=0.5, image/*, application/*",
+            "text/plain;q=0, text/html;q=0.001",
+        ] {
+            assert!(prefers(browser), "{browser}");
+        }
+        for other in [
+            "",
+            "*/*",
+            "text/*",
+            "text/html;q=0",
+            "text/html, */*",
+            "text/html, text/plain",
+            "text/html;q=0.5, text/plain;q=0.5",
+            "text/html;q=0.5, application/openmetrics-text;version=1.0.0;q=0.6",
+            "application/openmetrics-text;version=1.0.0;q=0.6,text/plain;version=0.0.4;q=0.5,*/*;q=0.2",
+            "application/xhtml+xml",
+            "text/htmlx",
+            "text/html/x",
+        ] {
+            assert!(!prefers(other), "{other}");
+        }
+        // Several fields are one list (RFC 9110 §5.3).
+        let mut both = Negotiation::new();
+        both.accept(b"text/html;q=0.9");
+        both.accept(b"text/plain");
+        assert!(!both.prefers_html());
+    }
 
     fn media(values: &[&str]) -> &'static str {
         let mut negotiation = Negotiation::new();

@@ -5,7 +5,7 @@ use core::ops::Range;
 use super::answer::Answer;
 use super::error_page::{self, Refusal, digits, reason};
 use super::handler::{ALLOW, Response};
-use super::route::{Document, LONGEST_LOCATION, TEXT};
+use super::route::{Document, LONGEST_FIELDS, LONGEST_LOCATION, TEXT};
 use super::transport::{Observer, Transport};
 use crate::text::{Output, Stopped};
 
@@ -96,8 +96,8 @@ pub(crate) fn refuse(
     Sent { bytes: wire.bytes, complete: result.is_ok() }
 }
 
-/// Bytes that a document's own fields take: `Location` and `Allow`.
-const DOCUMENT: usize = LONGEST_LOCATION + 80;
+/// Bytes that a document's own fields take: `Location`, `Allow` and the further ones.
+const DOCUMENT: usize = LONGEST_LOCATION + 80 + LONGEST_FIELDS;
 
 /// Sends a document, without its body if the request was HEAD. What fits the buffer leaves in one piece with the
 /// head; the rest of a longer body is sent from where it lies.
@@ -113,10 +113,11 @@ pub(crate) fn send_document(
         media: Some(document.media).filter(|media| !media.is_empty()),
         allow: document.allow,
         location: document.location.filter(|location| location.len() <= LONGEST_LOCATION),
-        extra: document.field,
+        extra: if document.fields.len() <= LONGEST_FIELDS { document.fields } else { b"" },
         ..Fields::bare(document.status)
     };
-    let own = fields.location.map_or(0, str::len) + fields.allow.map_or(0, str::len) + 16;
+    let own =
+        fields.location.map_or(0, str::len) + fields.allow.map_or(0, str::len) + fields.extra.len() + 16;
     let front = terms.front(buffer) + own;
     let body = if is_head { &[] } else { &document.body[..] };
     let (first, rest) = body.split_at(body.len().min(buffer.len() - front));
@@ -137,7 +138,7 @@ struct Fields<'a> {
     vary: bool,
     allow: Option<&'static str>,
     location: Option<&'a str>,
-    /// One more, with its line end.
+    /// Further ones, each with its line end.
     extra: &'static [u8],
 }
 
@@ -254,7 +255,12 @@ impl<'a> Wire<'a> {
         if !self.ahead {
             head.put(self.terms.fields);
         }
-        head.put(self.fields.extra);
+        for line in self.fields.extra.split_inclusive(|byte| *byte == b'\n').rev() {
+            // What the operator has set for every response is not said twice.
+            if !has_field(self.terms.fields, field_name(line)) {
+                head.put(line);
+            }
+        }
         head.put(b"\r\n");
         match framing {
             Framing::Length(length) => {
@@ -324,6 +330,16 @@ impl Output for Wire<'_> {
     fn collector_failed(&mut self, collector: &'static str, why: &dyn core::fmt::Display) {
         self.observer.collector_failed(collector, why);
     }
+}
+
+/// The name at the start of a field line.
+fn field_name(line: &[u8]) -> &[u8] {
+    line.split(|byte| *byte == b':').next().unwrap_or_default()
+}
+
+/// Whether one of the lines is a field of this name (RFC 9110 §5.1).
+fn has_field(lines: &[u8], name: &[u8]) -> bool {
+    lines.split(|byte| *byte == b'\n').any(|line| field_name(line).eq_ignore_ascii_case(name))
 }
 
 /// Sets a chunk's size line before `end`, and gives its start.

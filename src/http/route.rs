@@ -10,13 +10,23 @@ use super::error_page;
 
 /// Finds what a path leads to. Comes after the gate.
 pub(crate) trait Routes: fmt::Debug + Send + Sync {
-    /// Decides by method and target, as they were sent.
-    fn route(&self, method: &[u8], target: &[u8]) -> Route<'_>;
+    /// Decides by what was asked.
+    fn route(&self, asked: &Asked<'_>) -> Route<'_>;
 
     /// Lets a scrape begin, or says why not. The turn ends with the response.
     fn begin_scrape(&self) -> Result<Turn<'_>, Document<'_>> {
         Ok(Turn(None))
     }
+}
+
+/// What decides about the way of a request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Asked<'a> {
+    /// Method and target as they were sent.
+    pub(crate) method: &'a [u8],
+    pub(crate) target: &'a [u8],
+    /// The client would rather have HTML than metrics: it is a browser.
+    pub(crate) prefers_html: bool,
 }
 
 /// A scrape that counts as running as long as this lives.
@@ -63,6 +73,9 @@ pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 /// The longest `Location` that is sent, in bytes.
 pub(crate) const LONGEST_LOCATION: usize = 512;
 
+/// Bytes that a document's own header fields may take.
+pub(crate) const LONGEST_FIELDS: usize = 640;
+
 /// A response whose body is known as a whole.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Document<'a> {
@@ -75,15 +88,16 @@ pub(crate) struct Document<'a> {
     pub(crate) location: Option<&'a str>,
     /// The value of `Allow`.
     pub(crate) allow: Option<&'static str>,
-    /// A header field that belongs to the status, with its line end.
-    pub(crate) field: &'static [u8],
+    /// Further header fields, each with its line end, [`LONGEST_FIELDS`] at most. What the gate sets for every
+    /// response is left out of them.
+    pub(crate) fields: &'static [u8],
     /// Whether the connection ends after it.
     pub(crate) close: bool,
 }
 
 impl<'a> Document<'a> {
     pub(crate) fn new(status: u16, media: &'static str, body: impl Into<Cow<'a, [u8]>>) -> Self {
-        Self { status, media, body: body.into(), location: None, allow: None, field: b"", close: false }
+        Self { status, media, body: body.into(), location: None, allow: None, fields: b"", close: false }
     }
 
     /// An error whose body has been made by [`error_body`].
@@ -98,6 +112,11 @@ impl<'a> Document<'a> {
 
     pub(crate) const fn allowing(mut self, methods: &'static str) -> Self {
         self.allow = Some(methods);
+        self
+    }
+
+    pub(crate) const fn with_fields(mut self, fields: &'static [u8]) -> Self {
+        self.fields = fields;
         self
     }
 

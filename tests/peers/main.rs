@@ -3,6 +3,7 @@
 //! Not part of everyday `cargo test`: run `tests/peers/setup` once, then `cargo test --test peers`. A peer that is
 //! missing is a failure, not a skip.
 
+mod browser;
 mod client;
 mod connections;
 mod curl;

@@ -108,6 +108,11 @@ pub(super) static ENABLE_LIFECYCLE: Flag = Flag::new(
     Kind::Switch,
     &["Lets clients reload and end the program by POST to /-/reload and /-/quit."],
 );
+pub(super) static PAGE: Flag = Flag::new(
+    "web.page",
+    Kind::Switch,
+    &["Shows browsers a page about this device at \"/\"; everyone else gets metrics. Default on."],
+);
 pub(super) static PROCFS: Flag =
     Flag::new("path.procfs", Kind::Value("DIR"), &["Where procfs is mounted. Default \"/proc\"."]);
 pub(super) static SYSFS: Flag =
@@ -158,7 +163,15 @@ pub(super) const SERVE: Groups = Groups { own: PROGRAM, collectors: true };
 const PROGRAM: &[(&str, &[&Flag])] = &[
     (
         "Serving",
-        &[&LISTEN, &SYSTEMD_SOCKET, &CONFIG_FILE, &TELEMETRY_PATH, &MAX_REQUESTS, &DISABLE_EXPORTER_METRICS],
+        &[
+            &LISTEN,
+            &SYSTEMD_SOCKET,
+            &CONFIG_FILE,
+            &TELEMETRY_PATH,
+            &MAX_REQUESTS,
+            &DISABLE_EXPORTER_METRICS,
+            &PAGE,
+        ],
     ),
     ("Behind a proxy", &[&EXTERNAL_URL, &ROUTE_PREFIX]),
     ("Lifecycle", &[&ENABLE_LIFECYCLE]),

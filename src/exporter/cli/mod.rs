@@ -23,8 +23,8 @@ use super::prefix::Prefix;
 use crate::nearest::nearest;
 use flags::{
     CONFIG_FILE, DEFAULT_ADDRESS, DEFAULT_MAX_REQUESTS, DISABLE_DEFAULTS, DISABLE_EXPORTER_METRICS,
-    ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN, LOG_FORMAT, LOG_LEVEL, MAX_REQUESTS, PROCFS, ROOTFS,
-    ROUTE_PREFIX, SERVE, SYSFS, SYSTEMD_SOCKET, TELEMETRY_PATH, UDEV_DATA,
+    ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN, LOG_FORMAT, LOG_LEVEL, MAX_REQUESTS, PAGE, PROCFS,
+    ROOTFS, ROUTE_PREFIX, SERVE, SYSFS, SYSTEMD_SOCKET, TELEMETRY_PATH, UDEV_DATA,
 };
 pub(crate) use help::{Topic, help};
 use reader::{Given, Reader};
@@ -50,6 +50,8 @@ pub(crate) struct Options {
     pub(crate) config_file: Option<PathBuf>,
     pub(crate) prefix: Prefix,
     pub(crate) lifecycle: bool,
+    /// Whether browsers get the device page.
+    pub(crate) page: bool,
     /// Where the metrics are, if they are to be nowhere else.
     pub(crate) telemetry_path: Option<String>,
     /// How many scrapes may run at once.
@@ -111,6 +113,7 @@ impl Default for Options {
             config_file: None,
             prefix: Prefix::default(),
             lifecycle: false,
+            page: true,
             log_level: LevelFilter::Info,
             telemetry_path: None,
             max_requests: DEFAULT_MAX_REQUESTS,
@@ -186,6 +189,7 @@ impl Options {
     fn take_switch(&mut self, flag: &Flag, on: bool) -> Result<(), Usage> {
         match flag {
             flag if *flag == ENABLE_LIFECYCLE => self.lifecycle = on,
+            flag if *flag == PAGE => self.page = on,
             flag if *flag == DISABLE_EXPORTER_METRICS => self.exporter_metrics = !on,
             flag if *flag == SYSTEMD_SOCKET => self.systemd_socket = on,
             flag if *flag == DISABLE_DEFAULTS => self.disable_defaults = on,

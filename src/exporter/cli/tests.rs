@@ -69,6 +69,9 @@ fn switches_have_a_negative() {
     {
         assert_eq!(options(line).lifecycle, expected, "{line}");
     }
+    for (line, expected) in [("", true), ("--web.page", true), ("--no-web.page", false)] {
+        assert_eq!(options(line).page, expected, "{line}");
+    }
 }
 
 #[test]

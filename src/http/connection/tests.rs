@@ -11,7 +11,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::collector::{Collect, CollectError, Collector};
 use crate::counter::Counter;
-use crate::http::route::{Document, Route, error_body};
+use crate::http::route::{Asked, Document, Route, error_body};
 use crate::registry::Registry;
 use crate::text::{Kind, Page};
 
@@ -1006,19 +1006,24 @@ struct Doors;
 static LONG: [u8; 5_000] = [b'x'; 5_000];
 
 impl Routes for Doors {
-    fn route(&self, method: &[u8], target: &[u8]) -> Route<'_> {
-        Route::Document(match target {
+    fn route(&self, asked: &Asked<'_>) -> Route<'_> {
+        Route::Document(match asked.target {
             b"/ready" => Document::new(200, crate::http::route::TEXT, &b"ready\n"[..]),
             b"/nothing" => Document::new(200, "", &b""[..]),
             b"/old" => Document::error(302, error_body(302, "it moved", "follow")).at("/new"),
             b"/far" => Document::new(302, "", &b""[..]).at(FAR),
             b"/not" => Document::error(405, error_body(405, "no", "use PUT")).allowing("PUT"),
-            b"/last" => Document::new(200, "", method.to_owned()).closing(),
+            b"/last" => Document::new(200, "", asked.method.to_owned()).closing(),
             b"/long" => Document::new(200, "x/y", &LONG[..]),
+            b"/html" if asked.prefers_html => Document::new(200, "text/html", &b"<p>"[..]).with_fields(OWN),
             _ => return Route::Metrics,
         })
     }
 }
+
+/// Fields of a document's own.
+const OWN: &[u8] =
+    b"Vary: Accept\r\nX-Content-Type-Options: nosniff\r\nContent-Security-Policy: default-src 'none'\r\n";
 
 /// The longest place that is told.
 const FAR: &str = match core::str::from_utf8(&[b'/'; crate::http::route::LONGEST_LOCATION]) {
@@ -1055,6 +1060,45 @@ fn a_document_leaves_in_one_piece_and_the_connection_goes_on() {
         let client = routed(format!("GET {target} HTTP/1.1\r\n\r\n").repeat(3));
         assert_eq!(client.text(), expected.repeat(3), "{target}");
         assert_eq!(client.writes, [expected.len(); 3], "{target}");
+    }
+}
+
+const HTML: &str = "Accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\n";
+
+#[test]
+fn a_document_may_depend_on_what_the_client_prefers() {
+    let html = response("200 OK", "Content-Type: text/html\r\n", "<p>")
+        .replace("\r\n\r\n", &format!("\r\n{}\r\n", core::str::from_utf8(OWN).unwrap()));
+    assert_eq!(routed(format!("GET /html HTTP/1.1\r\n{HTML}\r\n")).text(), html);
+    for accept in ["", "Accept: */*\r\n", "Accept: text/plain;version=0.0.4;q=0.5,*/*;q=0.1\r\n"] {
+        assert_eq!(routed(format!("GET /html HTTP/1.1\r\n{accept}\r\n")).text(), page(false));
+    }
+}
+
+#[test]
+fn what_the_gate_sets_is_not_said_twice() {
+    let long = "x".repeat(3000);
+    for (set, left) in [
+        ("content-security-policy: default-src 'self'\r\n".to_owned(), 2),
+        ("X-Content-Type-Options: nosniff\r\nX-Frame-Options: deny\r\n".to_owned(), 2),
+        (format!("Content-Security-Policy: {long}\r\nX-Content-Type-Options: nosniff\r\n"), 1),
+        ("X-Content-Type: a\r\nX-Vary: Vary: Content-Security-Policy\r\n".to_owned(), 3),
+    ] {
+        let gate = Keeper::new(Verdict::Served, set.as_bytes());
+        let handler = MetricsHandler::new(&SMALL);
+        let mut client = Client::new(format!("GET /html HTTP/1.1\r\n{HTML}\r\n"));
+        let service = Service { handler: &handler, gate: Some(&gate), routes: Some(&Doors) };
+        let limits = Limits { buffer: 2048, ..Limits::DEFAULT };
+        serve(&mut client, &service, &Books::default(), &mut Buffers::new(&limits));
+        let text = client.text();
+        assert!(text.contains(&set) && text.ends_with("\r\n\r\n<p>"), "{text}");
+        let own = core::str::from_utf8(OWN).unwrap().lines().filter(|line| text.contains(*line)).count();
+        let same = usize::from(set.contains("nosniff"));
+        assert_eq!(own, left + same, "{text}");
+        for name in ["content-security-policy:", "x-content-type-options:", "vary:"] {
+            let lines = text.lines().filter(|line| line.to_lowercase().starts_with(name)).count();
+            assert_eq!(lines, 1, "{name} in {text}");
+        }
     }
 }
 

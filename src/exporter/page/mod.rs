@@ -1,0 +1,153 @@
+//! The device page: what a person sees who opens the port in a browser. One document without outside resources, which
+//! asks for the metrics itself and shows them.
+//!
+//! Sources: Content Security Policy Level 3; RFC 9110 §12.5.5 on `Vary`. No text of a metric is ever part of the
+//! document: its script puts them in as text.
+
+mod digest;
+
+use std::borrow::Cow;
+use std::format;
+use std::string::String;
+
+use crate::http::route::{Document, LONGEST_FIELDS};
+
+/// Says that the answer depends on who asks.
+pub(super) const VARIES: &[u8] = b"Vary: Accept\r\n";
+
+/// The document, for metrics at this path below the prefix.
+pub(super) fn html(path: Option<&[u8]>) -> Cow<'static, str> {
+    match path.map(String::from_utf8_lossy) {
+        Some(path) if path != "metrics" => {
+            let path = path.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+            Cow::Owned(HTML.replace("href=\"metrics\"", &format!("href=\"{path}\"")))
+        }
+        _ => Cow::Borrowed(HTML),
+    }
+}
+
+/// The document as a response.
+pub(super) fn document(html: &str) -> Document<'_> {
+    Document::new(200, "text/html; charset=utf-8", html.as_bytes()).with_fields(&FIELDS)
+}
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+/// The whole document. The policy names its style and its script by what stands between the tags, to the byte.
+static HTML: &str = concat!(
+    include_str!("head.html"),
+    "<style>",
+    include_str!("page.css"),
+    "</style>\n",
+    include_str!("page.html"),
+    "<script>",
+    include_str!("page.js"),
+    "</script>\n"
+);
+
+/// The header fields, put together by the compiler, which thereby keeps the digests true.
+static FIELDS: [u8; length(PARTS)] = joined(PARTS);
+
+const PARTS: &[&[u8]] = &[
+    VARIES,
+    b"Cache-Control: no-cache\r\nContent-Security-Policy: default-src 'none'; script-src 'sha256-",
+    &digest::base64(&digest::sha256(SCRIPT.as_bytes())),
+    b"'; style-src 'sha256-",
+    &digest::base64(&digest::sha256(STYLE.as_bytes())),
+    b"'; connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'\r\n\
+      X-Content-Type-Options: nosniff\r\nReferrer-Policy: no-referrer\r\n",
+];
+
+const fn length(parts: &[&[u8]]) -> usize {
+    let (mut sum, mut at) = (0, 0);
+    while at < parts.len() {
+        sum += parts[at].len();
+        at += 1;
+    }
+    sum
+}
+
+const fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
+    let mut out = [0; N];
+    let (mut filled, mut at) = (0, 0);
+    while at < parts.len() {
+        let mut byte = 0;
+        while byte < parts[at].len() {
+            out[filled] = parts[at][byte];
+            filled += 1;
+            byte += 1;
+        }
+        at += 1;
+    }
+    out
+}
+
+const _: () = assert!(FIELDS_LENGTH <= LONGEST_FIELDS);
+const FIELDS_LENGTH: usize = length(PARTS);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It is part of a program for small flash memories.
+    const BUDGET: usize = 28_000;
+
+    #[test]
+    fn the_page_keeps_its_budget() {
+        assert!(HTML.len() < BUDGET, "{} bytes", HTML.len());
+    }
+
+    #[test]
+    fn the_page_needs_nothing_from_outside() {
+        assert!(HTML.starts_with("<!doctype html>\n") && HTML.is_ascii());
+        for word in
+            ["src=", "http://", "https://", "@import", "url(", "<link rel=\"style", " style=", "innerHTML"]
+        {
+            // The icon is a picture in the document, whose language has an address for a name.
+            let text = HTML.replace("http://www.w3.org/2000/svg", "");
+            assert!(!text.contains(word), "{word}");
+        }
+        let handlers = HTML.match_indices(" on").filter(|(at, _)| {
+            let word: String = HTML[at + 3..].chars().take_while(char::is_ascii_alphanumeric).collect();
+            HTML[at + 3 + word.len()..].starts_with("=\"")
+        });
+        assert_eq!(handlers.count(), 0);
+        // What would end the elements early, and make the digests those of something else.
+        assert_eq!((HTML.matches("</script").count(), HTML.matches("</style").count()), (1, 1));
+    }
+
+    #[cfg(feature = "web-config")]
+    #[test]
+    fn the_policy_names_style_and_script_by_their_digests() {
+        use base64::Engine as _;
+        let fields = core::str::from_utf8(&FIELDS).unwrap();
+        for (directive, open, close) in
+            [("script-src", "<script>", "</script>"), ("style-src", "<style>", "</style>")]
+        {
+            let (_, rest) = HTML.split_once(open).unwrap();
+            let (text, _) = rest.split_once(close).unwrap();
+            let digest = ring::digest::digest(&ring::digest::SHA256, text.as_bytes());
+            let mut room = [0; 44];
+            base64::engine::general_purpose::STANDARD.encode_slice(digest, &mut room).unwrap();
+            let digest = core::str::from_utf8(&room).unwrap();
+            assert!(fields.contains(&format!("; {directive} 'sha256-{digest}';")), "{fields}");
+        }
+    }
+
+    #[test]
+    fn the_links_lead_to_the_path_of_the_metrics() {
+        assert!(matches!(html(None), Cow::Borrowed(_)) && matches!(html(Some(b"metrics")), Cow::Borrowed(_)));
+        let other = html(Some(b"m/\"<x>&y"));
+        assert_eq!(other.matches("<a href=\"m/&quot;&lt;x>&amp;y\">").count(), 2);
+        assert!(!other.contains("href=\"metrics\""));
+    }
+
+    #[test]
+    fn every_field_is_a_line() {
+        let fields = core::str::from_utf8(&FIELDS).unwrap();
+        assert_eq!(fields.matches("\r\n").count(), 5);
+        for line in fields.split_terminator("\r\n") {
+            assert!(line.contains(": ") && !line.contains(char::is_control), "{line}");
+        }
+    }
+}
