@@ -33,6 +33,30 @@ impl Tree {
         tree
     }
 
+    /// Adds what another tree has at places where there is nothing yet.
+    pub(crate) fn add_missing(&self, name: &str) {
+        for section in sections(&stored(name)) {
+            if section.kind == b"attributes" {
+                for line in section.lines {
+                    let (name, _) = split(&line, b" ").unwrap_or((&line, &[]));
+                    if self.is_free(&[&section.path[..], b"/", name].concat()) {
+                        let (kind, path) = (section.kind.clone(), section.path.clone());
+                        self.add_section(&Section { kind, path, lines: Vec::from([line]) });
+                    }
+                }
+            } else {
+                let from = split(&section.path, b" -> ").map_or(&section.path[..], |(from, _)| from);
+                if self.is_free(from) {
+                    self.add_section(&section);
+                }
+            }
+        }
+    }
+
+    fn is_free(&self, path: &[u8]) -> bool {
+        self.path(OsStr::from_bytes(path)).symlink_metadata().is_err()
+    }
+
     pub(crate) fn empty() -> Self {
         static NEXT: AtomicUsize = AtomicUsize::new(0);
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
@@ -130,6 +154,11 @@ impl Drop for Tree {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
+}
+
+fn stored(name: &str) -> Vec<u8> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/trees").join(format!("{name}.tree"));
+    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn stored(name: &str) -> Vec<u8> {
