@@ -72,18 +72,6 @@ impl Tree {
         sections(text).iter().for_each(|section| self.add_section(section));
     }
 
-    /// Adds what another stored tree has and this one has not.
-    pub(crate) fn add_missing(&self, name: &str) {
-        for section in sections(&stored(name)) {
-            let (from, _) = split(&section.path, b" -> ").unwrap_or((&section.path, b""));
-            let path = self.path(OsStr::from_bytes(from));
-            let is_room = fs::create_dir_all(path.parent().unwrap()).is_ok();
-            if is_room && fs::symlink_metadata(&path).is_err() {
-                self.add_section(&section);
-            }
-        }
-    }
-
     pub(crate) fn path(&self, path: impl AsRef<Path>) -> PathBuf {
         self.0.join(path)
     }
@@ -154,11 +142,6 @@ impl Drop for Tree {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-fn stored(name: &str) -> Vec<u8> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/trees").join(format!("{name}.tree"));
-    fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 fn stored(name: &str) -> Vec<u8> {

@@ -32,9 +32,7 @@ pub(super) static ENTRY: Entry = Entry {
 static EXCLUDE: Flag = Flag::new(
     "collector.diskstats.device-exclude",
     FlagKind::Value("REGEX"),
-    &[
-        "Devices to leave out. Default ram, zram, loop and floppy disks, and partitions of sd, hd, vd, xvd, nvme.",
-    ],
+    &["Devices to leave out. Default ram, zram, loop, floppy disks, partitions of sd, hd, vd, xvd, nvme."],
 );
 static INCLUDE: Flag = Flag::new(
     "collector.diskstats.device-include",
