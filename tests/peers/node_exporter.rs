@@ -95,21 +95,6 @@ const DIFFERENCES: &[Known] = &[
         "1.5.0 cannot read cpuinfo of MIPS, and shows nothing",
     ),
     (
-        "*",
-        "node_scrape_collector_success{collector=\"edac\"}",
-        "a machine without the hardware has no data; 1.5.0 calls that a success",
-    ),
-    (
-        "*",
-        "node_scrape_collector_success{collector=\"cpufreq\"}",
-        "a machine without the hardware has no data; 1.5.0 calls that a success",
-    ),
-    (
-        "*",
-        "node_scrape_collector_success{collector=\"thermal_zone\"}",
-        "a machine without the hardware has no data; 1.5.0 calls that a success",
-    ),
-    (
         "router",
         "node_filesystem_*{device=\"overlayfs:/overlay\"*",
         "the root of a router is shown, though an overlay",
