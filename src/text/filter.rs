@@ -23,6 +23,7 @@ impl<'a> NameFilter<'a> {
     }
 
     /// The query string.
+    #[cfg(feature = "exporter")]
     pub(crate) const fn query(&self) -> &'a [u8] {
         self.query
     }
