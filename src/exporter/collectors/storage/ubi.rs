@@ -33,7 +33,7 @@ const DEVICE: [(&str, &str, &str); 10] = [
     ("avail_eraseblocks", "node_ubi_available_eraseblocks", "Eraseblocks that no volume has."),
     ("bad_peb_count", "node_ubi_bad_eraseblocks", "Eraseblocks that are bad."),
     ("eraseblock_size", "node_ubi_eraseblock_size_bytes", "The size of a logical eraseblock, in bytes."),
-    ("max_ec", "node_ubi_max_erase_count", "How often the most worn eraseblock has been erased."),
+    ("max_ec", "node_ubi_max_erase_cycles", "How often the most worn eraseblock has been erased."),
     ("max_vol_count", "node_ubi_max_volumes", "How many volumes there can be."),
     ("min_io_size", "node_ubi_min_io_size_bytes", "What is read or written at least, in bytes."),
     (
@@ -170,7 +170,7 @@ node_ubi_available_eraseblocks{device=\"ubi0\"} 0
 node_ubi_bad_eraseblocks{device=\"ubi0\"} 3
 node_ubi_eraseblocks{device=\"ubi0\"} 1000
 node_ubi_info{device=\"ubi0\",mtd_num=\"5\"} 1
-node_ubi_max_erase_count{device=\"ubi0\"} 77
+node_ubi_max_erase_cycles{device=\"ubi0\"} 77
 node_ubi_min_io_size_bytes{device=\"ubi0\"} 2048
 node_ubi_read_only{device=\"ubi0\"} 0
 node_ubi_volume_data_bytes{device=\"ubi0\",name=\"rootfs_data\",volume=\"1\"} 104857600
