@@ -161,6 +161,7 @@ impl<'a> Page<'a> {
     ///
     /// The name is what the Prometheus text formats show: a counter's ends in `_total` (if it does not, OpenMetrics
     /// shows it with that suffix), an info's in `_info`. Each family must be written once and in one piece.
+    #[inline(never)]
     pub fn family<'p, 'n>(&'p mut self, kind: Kind, name: &'n str, help: &'n str) -> Samples<'p, 'a, 'n> {
         self.begin_family();
         self.tell_family(name);
@@ -198,10 +199,17 @@ impl<'a, 'n> Samples<'_, 'a, 'n> {
     }
 
     /// Writes one sample. Label names are written as they are where they are classic, else escaped.
+    #[inline]
     pub fn sample(&mut self, labels: &[(&str, &str)], value: impl Into<Number>) {
+        self.sample_number(labels, value.into());
+    }
+
+    // One piece of code for all kinds of numbers: collectors write samples in hundreds of places.
+    #[inline(never)]
+    fn sample_number(&mut self, labels: &[(&str, &str)], value: Number) {
         let suffix = self.page.main_suffix(&self.name, self.kind);
         if let Some(line) = self.line(suffix, labels) {
-            line.value(value.into());
+            line.value(value);
         }
     }
 
