@@ -385,7 +385,7 @@ fn both_say_the_same_of_this_machine() {
             let Some((_, high)) = after.get(series) else { continue };
             let Some((our_kind, value)) = ours.get(series) else { continue };
             assert_eq!(our_kind, kind, "{}", shown(series));
-            if same(*value, *low) || same(*value, *high) || (low.min(*high)..=low.max(*high)).contains(&value)
+            if same(*value, *low) || same(*value, *high) || (low.min(*high)..=low.max(*high)).contains(value)
             {
                 good.insert(series.clone());
             } else {
