@@ -330,6 +330,10 @@ impl Pair {
 
 /// Series that one machine can show differently for a reason.
 const HERE: &[(&str, &str)] = &[
+    (
+        "node_tcp_connection_states{state=\"tx_queued_bytes\"}",
+        "1.5.0 adds the backlog of listening sockets, which is a number of connections",
+    ),
     ("node_disk_info{*", "has the label rotational since 1.9"),
     ("node_network_info{*", "has the label adminstate since 1.6"),
     (
