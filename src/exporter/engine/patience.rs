@@ -215,12 +215,9 @@ struct Work {
     batch: Option<Batch>,
     /// What is being asked, and since when.
     current: Option<(usize, Instant)>,
-    /// Its question and path. They stay while the thread is left behind.
-    asked: Option<Question>,
-    path: Vec<u8>,
     done: bool,
-    /// The scrape has gone on without the thread.
-    left: bool,
+    /// The question and the path that the thread was left behind with: the scrape has gone on without it.
+    left: Option<(Question, Vec<u8>)>,
     over: bool,
 }
 
@@ -277,10 +274,10 @@ impl Staff {
         }
         for desk in &desks.all {
             let work = lock(&desk.work);
-            let Some(question) = work.asked.filter(|_| work.left) else { continue };
+            let Some((question, path)) = &work.left else { continue };
             for at in 0..batch.jobs.len() {
                 let Some(job) = batch.jobs.get(at) else { continue };
-                if job.question == question && batch.path(job) == work.path {
+                if job.question == *question && batch.path(job) == path {
                     batch.set(at, State::TimedOut);
                 }
             }
@@ -299,7 +296,10 @@ impl Staff {
                     return Some(desk);
                 }
             }
-            if Instant::now() >= until || expired() || desks.all.iter().all(|desk| lock(&desk.work).left) {
+            if Instant::now() >= until
+                || expired()
+                || desks.all.iter().all(|desk| lock(&desk.work).left.is_some())
+            {
                 return None;
             }
             desks = self.freed.wait_timeout(desks, LOOK).unwrap_or_else(PoisonError::into_inner).0;
@@ -353,15 +353,11 @@ impl Staff {
                 continue;
             };
             work.current = Some((at, Instant::now()));
-            work.asked = Some(question);
-            work.path.clear();
-            work.path.extend_from_slice(&path);
             drop(work);
             let state = self.answer(question, &path, &mut room);
             work = lock(&desk.work);
             work.current = None;
-            work.asked = None;
-            if mem::take(&mut work.left) {
+            if work.left.take().is_some() {
                 // Nobody waits for this answer any more.
                 drop(work);
                 self.release(Arc::clone(desk));
@@ -415,8 +411,8 @@ impl Desk {
         let done = mem::replace(&mut work.done, true);
         *batch = work.batch.take().unwrap_or_default();
         if let (false, Some((at, _))) = (done, work.current) {
+            work.left = batch.jobs.get(at).map(|job| (job.question, batch.path(job).into()));
             batch.set(at, State::TimedOut);
-            work.left = true;
             return false;
         }
         true
@@ -499,7 +495,7 @@ mod tests {
                 });
             }
         });
-        let hung = |left: &[Arc<Desk>]| left.iter().filter(|desk| lock(&desk.work).left).count();
+        let hung = |left: &[Arc<Desk>]| left.iter().filter(|desk| lock(&desk.work).left.is_some()).count();
         assert_eq!(hung(&lock(&machine.patience.staff.desks).all), 1);
         // The thread returns, and the question can be asked again.
         drop(OpenOptions::new().write(true).open(&fifo).unwrap());
@@ -523,7 +519,11 @@ mod tests {
             rustix::fs::mknodat(rustix::fs::CWD, fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
         }
         let mut asked = 0;
-        while lock(&machine.patience.staff.desks).all.iter().filter(|desk| lock(&desk.work).left).count()
+        while lock(&machine.patience.staff.desks)
+            .all
+            .iter()
+            .filter(|desk| lock(&desk.work).left.is_some())
+            .count()
             < ATTENDANTS
         {
             batch.clear();
