@@ -139,7 +139,6 @@ fn each_file_is_read_once_a_scrape() {
 /// What two collectors read, each in its own time: either may be asked for alone.
 #[cfg(feature = "exporter")]
 const TWICE: &[(&str, &str)] = &[
-    ("\"stat\"", "cpu and stat"),
     ("\"devices/system/cpu/\"", "cpu and cpufreq"),
     ("\"class/watchdog/\"", "watchdog and reset_reason"),
     ("\"class/watchdog/watchdog0/bootstatus\"", "watchdog and reset_reason"),

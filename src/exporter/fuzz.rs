@@ -77,6 +77,7 @@ impl Laboratory {
         let mut text = Text(Vec::new());
         let mut buffer = Box::new([0; 4096]);
         let mut page = Page::new(&mut buffer[..], Format::TEXT, &mut text);
+        self.scratch.begin();
         for source in &self.sources {
             // It may find that there is no data, or nonsense.
             let _ = source.collect(&self.machine, &mut self.scratch, &mut page);

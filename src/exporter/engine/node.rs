@@ -80,6 +80,7 @@ impl Engine {
         let mut outcomes = [Outcome::default(); MOST];
         page.listen(Some(|name| FAMILIES.add(name)));
         self.pool.with(|scratch| {
+            scratch.begin();
             let mut before = Instant::now();
             for (place, (enabled, outcome)) in self.enabled.iter().zip(&mut outcomes).enumerate() {
                 if !selection.wants(place) || page.is_stopped() {

@@ -4,8 +4,10 @@ use std::boxed::Box;
 use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
 
+use super::machine::Machine;
 use super::names::Names;
 use super::patience::Batch;
+use super::problem::Problem;
 use super::rows::Rows;
 use super::seen::Seen;
 
@@ -21,6 +23,35 @@ pub(crate) struct Scratch {
     pub(crate) rows: Rows,
     pub(crate) seen: Seen,
     pub(crate) batch: Batch,
+    pub(crate) stat: ProcStat,
+}
+
+impl Scratch {
+    /// To be called when a scrape begins.
+    pub(crate) fn begin(&mut self) {
+        self.stat.is_read = false;
+    }
+}
+
+/// `/proc/stat`, which two collectors look at. The kernel counts all interrupts of all processors for it, so it is
+/// read once a scrape.
+#[derive(Debug, Default)]
+pub(crate) struct ProcStat {
+    text: Vec<u8>,
+    is_read: bool,
+}
+
+impl ProcStat {
+    /// Its path below procfs.
+    pub(crate) const FILE: &'static str = "stat";
+
+    pub(crate) fn read(&mut self, machine: &Machine) -> Result<&[u8], Problem> {
+        if !self.is_read {
+            machine.procfs.whole(Self::FILE, &mut self.text)?;
+            self.is_read = true;
+        }
+        Ok(&self.text)
+    }
 }
 
 /// Sets of buffers: one for each scrape that has ever run at the same time. A collector that needs buffers of its own

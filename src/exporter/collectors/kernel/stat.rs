@@ -6,7 +6,7 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, lines, unsigned};
 use crate::exporter::engine::problem::Problem;
-use crate::exporter::engine::scratch::Scratch;
+use crate::exporter::engine::scratch::{ProcStat, Scratch};
 use crate::exporter::engine::source::{Entry, Source};
 use crate::text::{Kind, Page};
 
@@ -28,8 +28,6 @@ struct Stat {
     softirq: bool,
 }
 
-const FILE: &str = "stat";
-
 /// Lines, by their first word, and the families that their first number becomes.
 const FAMILIES: [(&[u8], Kind, &str, &str); 6] = [
     (b"intr", Kind::Counter, "node_intr_total", "Interrupts served."),
@@ -46,7 +44,7 @@ const VECTORS: [&str; 10] =
 
 impl Source for Stat {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let text = machine.procfs.whole(FILE, &mut scratch.file)?;
+        let text = scratch.stat.read(machine)?;
         let mut told = [false; FAMILIES.len()];
         let mut softirq = None;
         for line in lines(text) {
@@ -73,7 +71,7 @@ impl Source for Stat {
                 }
             }
         }
-        if told == [false; FAMILIES.len()] { Err(Problem::malformed(FILE)) } else { Ok(()) }
+        if told == [false; FAMILIES.len()] { Err(Problem::malformed(ProcStat::FILE)) } else { Ok(()) }
     }
 }
 

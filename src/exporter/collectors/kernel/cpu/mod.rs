@@ -15,7 +15,7 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_DIGITS, decimal};
 use crate::exporter::engine::problem::Problem;
-use crate::exporter::engine::scratch::Scratch;
+use crate::exporter::engine::scratch::{ProcStat, Scratch};
 use crate::exporter::engine::source::{Entry, Source};
 use crate::text::{Kind, Page};
 
@@ -46,8 +46,6 @@ struct Cpu {
     info: Option<Box<Info>>,
 }
 
-const FILE: &str = "stat";
-
 /// Ticks of a second in what user space sees, whatever the kernel's own clock does: USER_HZ.
 const HERTZ: f64 = 100.0;
 
@@ -75,8 +73,9 @@ impl Cpu {
     fn times(&self, machine: &Machine, scratch: &mut Scratch) -> Result<(), Problem> {
         // Held while the file is read: an older state must not come after a newer one.
         let mut ticks = self.ticks.lock().unwrap_or_else(PoisonError::into_inner);
-        ticks.update(machine.procfs.whole(FILE, &mut scratch.file)?, &mut scratch.numbers);
-        if scratch.numbers.is_empty() { Err(Problem::malformed(FILE)) } else { Ok(()) }
+        let Scratch { stat, numbers, .. } = scratch;
+        ticks.update(stat.read(machine)?, numbers);
+        if numbers.is_empty() { Err(Problem::malformed(ProcStat::FILE)) } else { Ok(()) }
     }
 
     fn write_times(&self, numbers: &[u64], page: &mut Page<'_>) {
