@@ -2,7 +2,7 @@
 //! scrape.
 
 use core::fmt;
-use core::sync::atomic::{AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::boxed::Box;
 use std::string::String;
 use std::sync::OnceLock;
@@ -13,6 +13,7 @@ use super::families::FAMILIES;
 use super::machine::Machine;
 use super::problem::Problem;
 use super::scratch::Pool;
+use super::seen::mark;
 use super::selection::{Known, MOST, Selection};
 use super::source::{Entry, Source};
 use crate::collector::{Collect, CollectError, Collector};
@@ -39,8 +40,8 @@ pub(crate) struct Engine {
 struct Enabled {
     name: &'static str,
     source: Box<dyn Source>,
-    /// The last problem that was logged, so that a lasting one is told once.
-    told: AtomicU64,
+    /// The mark of the last problem that was logged, so that a lasting one is told once; 0 for none.
+    told: AtomicU32,
 }
 
 impl Engine {
@@ -52,7 +53,7 @@ impl Engine {
     ) -> Self {
         let enabled: Vec<_> = sources
             .into_iter()
-            .map(|(entry, source)| Enabled { name: entry.name(), source, told: AtomicU64::new(0) })
+            .map(|(entry, source)| Enabled { name: entry.name(), source, told: AtomicU32::new(0) })
             .collect();
         let is_off = |name: &&str| enabled.iter().all(|enabled| enabled.name != *name);
         let disabled = all.map(Entry::name).filter(is_off).collect();
@@ -133,11 +134,12 @@ struct Outcome {
 impl Enabled {
     /// Logs a problem unless it was the last one too.
     fn tell(&self, problem: &Problem) {
-        let mark = match problem {
-            Problem::NoData(what) | Problem::Failed(what) => mark(what.as_bytes(), 0),
-            Problem::Unreadable(place, errno) => mark(place.as_str().as_bytes(), errno.raw_os_error()),
-            Problem::Malformed(place) => mark(place.as_str().as_bytes(), -1),
+        let (text, number) = match problem {
+            Problem::NoData(what) | Problem::Failed(what) => (*what, 0),
+            Problem::Unreadable(place, errno) => (place.as_str(), errno.raw_os_error()),
+            Problem::Malformed(place) => (place.as_str(), -1),
         };
+        let mark = mark(&[text.as_bytes(), &number.to_ne_bytes()]) as u32 | 1;
         if self.told.swap(mark, Ordering::Relaxed) == mark {
             return;
         }
@@ -146,25 +148,6 @@ impl Enabled {
         } else {
             log::error!("collector {}: {problem}", self.name);
         }
-    }
-}
-
-/// A number that tells problems apart; never 0.
-fn mark(text: &[u8], number: i32) -> u64 {
-    let bytes = text.iter().chain(&number.to_ne_bytes()).copied().collect::<Fnv>();
-    bytes.0 | 1
-}
-
-struct Fnv(u64);
-
-impl FromIterator<u8> for Fnv {
-    fn from_iter<I: IntoIterator<Item = u8>>(bytes: I) -> Self {
-        let start = 0xcbf2_9ce4_8422_2325;
-        Self(
-            bytes
-                .into_iter()
-                .fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01b3)),
-        )
     }
 }
 

@@ -1,7 +1,9 @@
-//! Which texts have been met, so that no series is written twice, whatever a file holds.
+//! Which texts have been met, so that no series is written twice, whatever a file holds, and no problem is told twice.
 
 use std::vec;
 use std::vec::Vec;
+
+use crate::text::name::HASH_START;
 
 /// A set of texts, remembered by a hash of 64 bits in a table that is kept.
 ///
@@ -29,7 +31,9 @@ impl Seen {
                 put(&mut self.table, hash);
             }
         }
-        let new = put(&mut self.table, hash(text));
+        let hash = mark(&[text]);
+        // The higher bits are mixed best, the lower ones choose the place; 0 is an empty place.
+        let new = put(&mut self.table, (hash ^ hash >> 32).max(1));
         self.used += usize::from(new);
         new
     }
@@ -56,11 +60,10 @@ fn put(table: &mut [u64], hash: u64) -> bool {
     false
 }
 
-/// FNV-1a, mixed once more for the low bits; never 0.
-fn hash(text: &[u8]) -> u64 {
-    let start = 0xcbf2_9ce4_8422_2325;
-    let hash = text.iter().fold(start, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3));
-    (hash ^ hash >> 32).max(1)
+/// A number for texts in their order, FNV-1a. That of two different ones is the same once in 2^64.
+pub(crate) fn mark(texts: &[&[u8]]) -> u64 {
+    let bytes = texts.iter().flat_map(|text| text.iter().chain(&[0xff]));
+    bytes.fold(HASH_START, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -81,6 +84,13 @@ mod tests {
         let names = (0..10_000_u32).map(u32::to_ne_bytes);
         assert!(names.clone().all(|name| seen.is_new(&name)));
         assert!(!names.clone().any(|name| seen.is_new(&name)));
+    }
+
+    #[test]
+    fn marks_tell_texts_apart() {
+        assert_eq!(mark(&[b"a", b"b"]), mark(&[b"a", b"b"]));
+        assert_ne!(mark(&[b"ab", b""]), mark(&[b"a", b"b"]));
+        assert_ne!(mark(&[b"a", b"b"]), mark(&[b"b", b"a"]));
     }
 
     proptest! {

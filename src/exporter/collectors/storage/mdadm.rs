@@ -2,7 +2,7 @@
 
 use std::boxed::Box;
 
-use super::seen::{after, find};
+use super::lines::{after, find};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, fields, lossy, split_once, unsigned};

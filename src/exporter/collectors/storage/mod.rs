@@ -2,10 +2,10 @@
 
 mod diskstats;
 mod filesystem;
+mod lines;
 mod mdadm;
 mod mmc;
 mod mtd;
-mod seen;
 mod textfile;
 mod ubi;
 

@@ -5,13 +5,14 @@ mod udev;
 use std::boxed::Box;
 use std::vec::Vec;
 
-use super::seen::{line_at, mark, places};
+use super::lines::{line_at, places};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::filter::Filter;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, fields, lossy, split_once, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
+use crate::exporter::engine::seen::mark;
 use crate::exporter::engine::source::{Entry, Source};
 use crate::text::{Kind, Number, Page};
 

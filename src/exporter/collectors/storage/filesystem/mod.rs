@@ -14,7 +14,7 @@ use std::vec::Vec;
 use rustix::fs::StatFs;
 use rustix::io::Errno;
 
-use super::seen::{line_at, mark, places};
+use super::lines::{line_at, places};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::choices::Choices;
 use crate::exporter::engine::filter::Filter;
@@ -25,6 +25,7 @@ use crate::exporter::engine::patience::{Answer, Batch, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
+use crate::exporter::engine::seen::mark;
 use crate::exporter::engine::source::{Entry, Source};
 use crate::text::{Kind, Page};
 use mount::{Mount, decoded};

@@ -15,7 +15,6 @@ use std::string::String;
 use std::sync::{Mutex, PoisonError};
 use std::vec::Vec;
 
-use super::seen::mark;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::choices::Choices;
 use crate::exporter::engine::machine::Machine;
@@ -24,6 +23,7 @@ use crate::exporter::engine::parse::{NO_TEXT, lossy};
 use crate::exporter::engine::patience::{Answer, Batch, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
+use crate::exporter::engine::seen::mark;
 use crate::exporter::engine::source::{Entry, Source};
 use crate::text::{Kind, Page};
 use files::{Found, found};

@@ -5,7 +5,7 @@
 
 use super::store::{Family, Role, Sample, Store, Text};
 use super::value::{count, float, kind, number};
-use crate::exporter::collectors::storage::seen::mark;
+use crate::exporter::engine::seen::mark;
 use crate::text::name::{is_classic_label, is_classic_metric};
 use crate::text::{Kind, Number};
 

@@ -4,7 +4,7 @@ use core::fmt;
 use std::string::String;
 use std::vec::Vec;
 
-use crate::exporter::collectors::storage::seen::mark;
+use crate::exporter::engine::seen::mark;
 
 /// So much is told of one scrape.
 const MOST: usize = 32;

@@ -1,13 +1,6 @@
-//! Which label sets have been shown: a series may stand on the page once only, whatever the kernel's files repeat.
+//! Where lines and words stand in a text, so that they can be found again.
 
 use crate::exporter::engine::parse::split_once;
-
-/// A number for texts in their order, FNV-1a. That of two different label sets is the same once in 2^64.
-pub(super) fn mark(texts: &[&[u8]]) -> u64 {
-    let start = 0xcbf2_9ce4_8422_2325;
-    let bytes = texts.iter().flat_map(|text| text.iter().chain(&[0xff]));
-    bytes.fold(start, |hash: u64, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x100_0000_01b3))
-}
 
 /// The text after a prefix of a line, up to its first blank: `size=` in `a=1 size=5 b`.
 pub(super) fn after<'a>(text: &'a [u8], prefix: &[u8]) -> Option<&'a [u8]> {
@@ -46,13 +39,6 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    #[test]
-    fn marks_tell_texts_apart() {
-        assert_eq!(mark(&[b"a", b"b"]), mark(&[b"a", b"b"]));
-        assert_ne!(mark(&[b"ab", b""]), mark(&[b"a", b"b"]));
-        assert_ne!(mark(&[b"a", b"b"]), mark(&[b"b", b"a"]));
-    }
 
     proptest! {
         #[test]
