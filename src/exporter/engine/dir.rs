@@ -91,6 +91,11 @@ impl Dir {
         self.piece(path, into).map(trim)
     }
 
+    /// The same, with a problem that names the path.
+    pub(crate) fn told<'b>(&self, path: &str, into: &'b mut Attribute) -> Result<&'b [u8], Problem> {
+        self.attribute(path, into).map_err(|errno| Problem::unreadable(path, errno))
+    }
+
     /// The beginning of a file: one read(2) of as many bytes as there is room for. Enough for what the kernel makes in
     /// one go, as it does everything of procfs that is shorter than a page.
     pub(crate) fn piece<'b>(&self, path: impl AsRef<[u8]>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {

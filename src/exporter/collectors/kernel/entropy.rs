@@ -30,8 +30,7 @@ impl Source for Entropy {
             let mut text = [0; ATTRIBUTE];
             let number = machine
                 .procfs
-                .attribute(file, &mut text)
-                .map_err(|errno| Problem::unreadable(file, errno))
+                .told(file, &mut text)
                 .and_then(|text| unsigned(text).ok_or_else(|| Problem::malformed(file)));
             match number {
                 Ok(number) => page.family(Kind::Gauge, name, help).sample(&[], number),

@@ -25,8 +25,7 @@ const FILE: &str = "sys/fs/file-nr";
 impl Source for Filefd {
     fn collect(&self, machine: &Machine, _: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let mut text = [0; ATTRIBUTE];
-        let text = machine.procfs.attribute(FILE, &mut text);
-        let text = text.map_err(|errno| Problem::unreadable(FILE, errno))?;
+        let text = machine.procfs.told(FILE, &mut text)?;
         let mut numbers = fields(text).map(unsigned);
         // The second one has been 0 since Linux 2.6.
         let (allocated, maximum) = (numbers.next().flatten(), numbers.nth(1).flatten());
