@@ -101,20 +101,8 @@ fn labels_of<'a>(mut text: &'a [u8], into: &mut [(&'a str, &'a str)]) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use std::boxed::Box;
-    use std::string::String;
-
     use super::*;
-    use crate::text::{Format, Output, Stopped};
-
-    struct Text(String);
-
-    impl Output for Text {
-        fn flush(&mut self, buffer: &mut [u8], content: core::ops::Range<usize>) -> Result<(), Stopped> {
-            self.0.push_str(core::str::from_utf8(&buffer[content]).unwrap());
-            Ok(())
-        }
-    }
+    use crate::exporter::engine::testing::page_of;
 
     #[test]
     fn rows_are_grouped_and_none_is_shown_twice() {
@@ -124,14 +112,9 @@ mod tests {
         {
             rows.add(Kind::Gauge, &["x_", family], "Help.", &[("device", device)], value);
         }
-        let mut text = Text(String::new());
-        let mut buffer = Box::new([0; 4096]);
-        let mut page = Page::new(&mut buffer[..], Format::TEXT, &mut text);
-        rows.write(&mut page);
-        page.finish().unwrap();
         let expected = "# HELP x_a Help.\n# TYPE x_a gauge\nx_a{device=\"9\"} 2\nx_a{device=\"\"} 5\n\
                         # HELP x_b Help.\n# TYPE x_b gauge\nx_b{device=\"2\"} 1\nx_b{device=\"10\"} 3\n\
                         x_b{device=\"1\"} 6\n";
-        assert_eq!(text.0, expected);
+        assert_eq!(page_of(|page| rows.write(page)), expected);
     }
 }
