@@ -222,17 +222,13 @@ impl Conversation<'_> {
                 self.service.routes.and_then(|routes| routes.route(&asked).document())
             }
         };
-        // Ends with the response.
-        let mut _turn = None;
-        let document = match (document, self.service.routes) {
+        // The turn ends with the response.
+        let (_turn, document) = match (document, self.service.routes) {
             (None, Some(routes)) if method == b"GET" => match routes.begin_scrape() {
-                Ok(turn) => {
-                    _turn = Some(turn);
-                    None
-                }
-                Err(busy) => Some(busy),
+                Ok(turn) => (Some(turn), None),
+                Err(busy) => (None, Some(busy)),
             },
-            (document, _) => document,
+            (document, _) => (None, document),
         };
         // After the gate, where a request may have waited while the server began to shut down.
         let last = document.as_ref().is_some_and(|document| document.close);

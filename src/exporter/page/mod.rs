@@ -82,8 +82,7 @@ const fn joined<const N: usize>(parts: &[&[u8]]) -> [u8; N] {
     out
 }
 
-const _: () = assert!(FIELDS_LENGTH <= LONGEST_FIELDS);
-const FIELDS_LENGTH: usize = length(PARTS);
+const _: () = assert!(length(PARTS) <= LONGEST_FIELDS);
 
 #[cfg(test)]
 mod tests {
