@@ -17,7 +17,7 @@ use super::engine::source::Source;
 use crate::text::{Format, Output, Page, Stopped};
 
 #[path = "../../tests/support/page.rs"]
-mod page;
+pub(crate) mod page;
 #[path = "../../tests/support/tree.rs"]
 mod tree;
 
@@ -74,17 +74,25 @@ impl Laboratory {
     }
 
     fn page(&mut self) -> String {
-        let mut text = Text(Vec::new());
-        let mut buffer = Box::new([0; 4096]);
-        let mut page = Page::new(&mut buffer[..], Format::TEXT, &mut text);
-        self.scratch.begin();
-        for source in &self.sources {
-            // It may find that there is no data, or nonsense.
-            let _ = source.collect(&self.machine, &mut self.scratch, &mut page);
-        }
-        page.finish().unwrap();
-        String::from_utf8(text.0).unwrap()
+        let Self { machine, sources, scratch, .. } = self;
+        scratch.begin();
+        page_of(|page| {
+            for source in sources {
+                // It may find that there is no data, or nonsense.
+                let _ = source.collect(machine, scratch, page);
+            }
+        })
     }
+}
+
+/// The page that something writes.
+pub(crate) fn page_of(write: impl FnOnce(&mut Page<'_>)) -> String {
+    let mut text = Text(Vec::new());
+    let mut buffer = Box::new([0; 4096]);
+    let mut page = Page::new(&mut buffer[..], Format::TEXT, &mut text);
+    write(&mut page);
+    page.finish().unwrap();
+    String::from_utf8(text.0).unwrap()
 }
 
 struct Text(Vec<u8>);

@@ -1,9 +1,6 @@
 //! For tests of collectors: small trees of files, and the page that a collector makes of them.
 
-use core::ops::Range;
 use core::sync::atomic::{AtomicUsize, Ordering};
-use std::boxed::Box;
-use std::collections::BTreeSet;
 use std::format;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +11,8 @@ use super::machine::{Machine, Paths};
 use super::problem::Problem;
 use super::scratch::Scratch;
 use super::source::{Entry, Source};
-use crate::text::{Format, Output, Page, Stopped};
+use crate::exporter::fuzz::page::Families;
+pub(crate) use crate::exporter::fuzz::page_of;
 
 /// A directory with `proc`, `sys` and `root` in it, removed at the end.
 pub(crate) struct Tree(PathBuf);
@@ -87,20 +85,7 @@ impl Outcome {
     /// Panics unless every line is one of the format, every family stands once and in one piece, and no series is told
     /// twice.
     pub(crate) fn assert_sound(&self) {
-        let (mut families, mut series, mut current) = (BTreeSet::new(), BTreeSet::new(), "");
-        for line in self.page.lines() {
-            if let Some(rest) = line.strip_prefix("# HELP ") {
-                current = rest.split(' ').next().unwrap_or_default();
-                assert!(families.insert(current), "{current} stands twice");
-            } else if let Some(rest) = line.strip_prefix("# TYPE ") {
-                assert_eq!(rest.split(' ').next(), Some(current));
-            } else {
-                let (name, value) = line.rsplit_once(' ').unwrap();
-                assert!(value.parse::<f64>().is_ok(), "no number: {line}");
-                assert_eq!(name.split('{').next(), Some(current), "outside of its family: {line}");
-                assert!(series.insert(name), "twice: {line}");
-            }
-        }
+        Families::read(&self.page);
     }
 }
 
@@ -109,39 +94,4 @@ pub(crate) fn run(source: &dyn Source, machine: &Machine) -> Outcome {
     let mut result = Ok(());
     let page = page_of(|page| result = source.collect(machine, &mut Scratch::default(), page));
     Outcome { result, page }
-}
-
-/// The page that something writes.
-pub(crate) fn page_of(write: impl FnOnce(&mut Page<'_>)) -> String {
-    let mut text = Text(String::new());
-    let mut buffer = Box::new([0; 4096]);
-    let mut page = Page::new(&mut buffer[..], Format::TEXT, &mut text);
-    write(&mut page);
-    page.finish().unwrap();
-    text.0
-}
-
-/// Whether a page is a page: every line a comment or a sample, and no sample twice.
-pub(crate) fn no_series_twice(page: &str) {
-    let mut seen = BTreeSet::new();
-    let mut families = BTreeSet::new();
-    for line in page.lines() {
-        if let Some(rest) = line.strip_prefix("# TYPE ") {
-            assert!(families.insert(rest.split(' ').next()), "a family twice: {line}");
-        } else if !line.starts_with('#') {
-            let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
-            assert!(value.parse::<f64>().is_ok(), "no value: {line}");
-            assert!(seen.insert(series), "a sample twice: {line}");
-        }
-    }
-}
-
-struct Text(String);
-
-impl Output for Text {
-    fn flush(&mut self, buffer: &mut [u8], content: Range<usize>) -> Result<(), Stopped> {
-        // A piece may end inside a character of a label; tests use short ones.
-        self.0.push_str(&String::from_utf8_lossy(&buffer[content]));
-        Ok(())
-    }
 }

@@ -154,7 +154,7 @@ mod tests {
 
     use super::*;
     use crate::exporter::engine::choices::Choices;
-    use crate::exporter::engine::testing::{Tree, no_series_twice, run};
+    use crate::exporter::engine::testing::{Tree, run};
 
     #[test]
     fn reasons_are_shown_with_their_source() {
@@ -207,7 +207,7 @@ mod tests {
             for (file, bytes) in files {
                 tree.write(&format!("sys/{file}"), bytes);
             }
-            no_series_twice(&tree.run(&ENTRY, &[]).page);
+            tree.run(&ENTRY, &[]).assert_sound();
         }
     }
 }

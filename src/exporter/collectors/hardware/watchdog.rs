@@ -134,7 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exporter::engine::testing::{Tree, no_series_twice};
+    use crate::exporter::engine::testing::Tree;
 
     #[test]
     fn a_watchdog_that_has_bitten_is_shown() {
@@ -207,7 +207,7 @@ mod tests {
                 let file = NUMBERS.get(file).map_or_else(|| TEXTS[file - NUMBERS.len()], |number| number.0);
                 tree.write(&format!("sys/class/watchdog/{name}/{file}"), bytes);
             }
-            no_series_twice(&tree.run(&ENTRY, &[]).page);
+            tree.run(&ENTRY, &[]).assert_sound();
         }
     }
 }
