@@ -15,6 +15,7 @@ use rustix::process::{Resource, getrlimit};
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::collector::{Collect, CollectError, Collector};
+use crate::text::number::unsigned;
 use crate::text::{Kind, Number, Page};
 
 const CPU: &str = "process_cpu_seconds_total";
@@ -180,24 +181,13 @@ fn parse_stat(line: &[u8]) -> Option<Stat> {
     let command_end = line.iter().rposition(|byte| *byte == b')')?;
     let mut fields = line[command_end + 1..].split(u8::is_ascii_whitespace).filter(|field| !field.is_empty());
     // proc(5) counts the state, the first after the command, as field 3.
-    let user = number(fields.nth(14 - 3)?)?;
-    let system = number(fields.next()?)?;
-    let threads = number(fields.nth(20 - 16)?)?;
-    let start_ticks = number(fields.nth(22 - 21)?)?;
-    let virtual_bytes = number(fields.next()?)?;
-    let resident_pages = number(fields.next()?)?;
+    let user = unsigned(fields.nth(14 - 3)?)?;
+    let system = unsigned(fields.next()?)?;
+    let threads = unsigned(fields.nth(20 - 16)?)?;
+    let start_ticks = unsigned(fields.nth(22 - 21)?)?;
+    let virtual_bytes = unsigned(fields.next()?)?;
+    let resident_pages = unsigned(fields.next()?)?;
     Some(Stat { cpu_ticks: user.checked_add(system)?, threads, start_ticks, virtual_bytes, resident_pages })
-}
-
-/// Decimal digits and nothing else.
-fn number(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    digits.iter().try_fold(0_u64, |value, digit| {
-        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
-        value.checked_mul(10)?.checked_add(digit.into())
-    })
 }
 
 /// When the machine started, in seconds since the epoch, as the kernel tells it.
@@ -344,7 +334,7 @@ mod tests {
             ("1 ", None),
             ("0x1", None),
         ] {
-            assert_eq!(number(text.as_bytes()), expected, "{text:?}");
+            assert_eq!(unsigned(text.as_bytes()), expected, "{text:?}");
         }
     }
 
@@ -422,7 +412,7 @@ mod tests {
         #[test]
         fn any_bytes_are_survived(bytes in proptest::collection::vec(any::<u8>(), 0..2_000)) {
             let _ = parse_stat(&bytes);
-            let _ = number(&bytes);
+            let _ = unsigned(&bytes);
             let _ = find_boot_time(&*bytes);
         }
 

@@ -335,6 +335,19 @@ pub(crate) fn write_bound(bound: f64, out: &mut [u8; LONGEST]) -> usize {
     length + 2
 }
 
+/// Reads decimal digits and nothing else.
+#[cfg(feature = "process")]
+#[inline]
+pub(crate) fn unsigned(digits: &[u8]) -> Option<u64> {
+    if digits.is_empty() {
+        return None;
+    }
+    digits.iter().try_fold(0_u64, |value, digit| {
+        let digit = digit.checked_sub(b'0').filter(|digit| *digit < 10)?;
+        value.checked_mul(10)?.checked_add(digit.into())
+    })
+}
+
 #[cfg(test)]
 mod tests {
     extern crate std;

@@ -1,5 +1,7 @@
 //! What the kernel's text files are made of: lines, fields and numbers. All of it takes any bytes.
 
+pub(crate) use crate::text::number::unsigned;
+
 use crate::text::number::{LONGEST, write_u64};
 
 /// The lines of a file, without their ends.
@@ -29,24 +31,7 @@ pub(crate) fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     Some((text.get(..place)?, text.get(place + 1..)?))
 }
 
-/// Decimal digits and nothing else.
-#[inline]
-pub(crate) fn unsigned(digits: &[u8]) -> Option<u64> {
-    if digits.is_empty() {
-        return None;
-    }
-    let mut value = 0_u64;
-    for digit in digits {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        value = value.checked_mul(10)?.checked_add(digit.into())?;
-    }
-    Some(value)
-}
-
-/// The same with a sign, perhaps.
+/// Decimal digits with a sign, perhaps.
 pub(crate) fn signed(text: &[u8]) -> Option<i64> {
     match text {
         [b'-', digits @ ..] => 0_i64.checked_sub_unsigned(unsigned(digits)?),
