@@ -85,10 +85,12 @@ fn the_key_first_and_then_the_certificate() {
 
 #[test]
 fn files_that_are_written_over() {
-    // A file may be seen when only part of it has been written; it counts as one that cannot be used.
+    // A file may be seen when only part of it has been written; it counts as one that cannot be used. It may also be
+    // read whole by a look that began before its last write: the next look finds it newer and takes it once more.
     let (pki, pair) = pairs(false);
     let mut rotated = Rotated::run(&pki, "in_place", 30, &pair);
-    assert_eq!(rotated.count("reloads"), 30);
+    let reloads = rotated.count("reloads");
+    assert!((30..=60).contains(&reloads), "{reloads}");
     assert!(rotated.count("reload_failures") >= 30);
     assert_eq!(rotated.served.reload(), Ok(()));
 }
