@@ -11,8 +11,10 @@ use std::os::fd::AsRawFd;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
+
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
-use std::thread;
+use std::thread::{self, ThreadId};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, setrlimit};
@@ -515,6 +517,32 @@ fn one_connection_at_once_is_enough() {
     let last = kept.pop().expect("twenty");
     assert!(kept.iter_mut().all(is_closed));
     assert!(is_open(&last));
+}
+
+/// Memory that a thread has touched once stays resident, so those that have worked before are to work again.
+#[test]
+fn few_threads_do_all_the_work_while_a_few_are_enough() {
+    static WORKED: Mutex<Vec<ThreadId>> = Mutex::new(Vec::new());
+    struct Who;
+    impl Collect for Who {
+        fn collect(&self, _: &mut Page<'_>) -> Result<(), CollectError> {
+            let (this, mut worked) = (thread::current().id(), WORKED.lock().expect("no panic"));
+            if !worked.contains(&this) {
+                worked.push(this);
+            }
+            Ok(())
+        }
+    }
+    static WHO: Collector<Who> = Collector::new(Who);
+    static WATCHED: Registry = Registry::new(&[&WHO]);
+    let _alone = alone();
+    let (server, _thread) = start_http_server(LOOPBACK, &WATCHED).expect("loopback");
+    for _ in 0..10 * DEFAULT_CONNECTIONS {
+        assert_eq!(scrape(local(&server)).status, 200);
+    }
+    // A thread may still be busy with the end of its connection when the next one comes.
+    let worked = WORKED.lock().expect("no panic").len();
+    assert!((1..=DEFAULT_CONNECTIONS / 2).contains(&worked), "{worked}");
 }
 
 #[test]

@@ -18,7 +18,7 @@ use super::reply::{self, Terms};
 use super::route::{Asked, Routes};
 use super::transport::{Answered, Gone, Observer, Phase, Transport};
 
-/// The memory of a connection, allocated once per thread at start and used for one connection after another.
+/// The memory of a connection, allocated at start and used for one connection after another.
 pub(crate) struct Buffers {
     memory: Memory,
     familiar: Familiar,
@@ -43,8 +43,9 @@ struct Memory {
 }
 
 /// From this size on allocators ask the system for pages of zeros and leave them alone; smaller memory they clear
-/// themselves, which would make the buffers of every thread resident before the first request.
-const UNTOUCHED: usize = 132 * 1024;
+/// themselves, which would make the buffers of every thread resident before the first request. And so little less than
+/// whole pages that musl's allocator, which needs 20 bytes of its own, has no rest of which it makes a note at the end.
+const UNTOUCHED: usize = 132 * 1024 - 20;
 
 impl Memory {
     fn new(input: usize, output: usize) -> Self {

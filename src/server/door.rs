@@ -1,16 +1,17 @@
 //! Accepting: the one place where workers wait for connections, and what is done when the system has no descriptor
 //! left for one.
 
+use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use core::time::Duration;
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::vec::Vec;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
 use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
 use rustix::io::{Errno, ioctl_fionbio, write};
-use rustix::net::{Shutdown, SocketFlags, accept_with, shutdown};
+use rustix::net::{SocketFlags, accept_with};
 use rustix::time::Timespec;
 
 use super::clock::{coarse_ms, timespec};
@@ -22,21 +23,56 @@ use super::socket::Listener;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
-/// The listeners, and how to wait on them.
+/// The listeners, and how the workers wait on them: in epoll_wait(2), which wakes the worker that has come last, where
+/// accept(2) wakes the one that has waited longest. So a few workers do all the work as long as a few are enough, and
+/// the stacks of the others stay untouched.
 #[derive(Debug)]
-enum Way {
-    /// One listener that nobody else has: workers block in accept(2) itself, and shutdown(2) wakes them.
-    Alone(Listener),
-    /// Several, or one that another process may use too: workers wait in epoll_wait(2), accept without blocking, and
-    /// an event descriptor wakes them.
-    Together { epoll: OwnedFd, wake: OwnedFd, listeners: Vec<Listener> },
+struct Watch {
+    epoll: OwnedFd,
+    /// An event descriptor, to wake everybody.
+    wake: OwnedFd,
+    listeners: Vec<Listener>,
+}
+
+/// A listener that nobody else has is told of once, and again when a worker has accepted from it: one worker wakes for
+/// one connection. With one that another process may use too this would be of no use, so it is told of as long as
+/// somebody waits; of all who listen, one wakes.
+fn flags(listener: &Listener) -> EventFlags {
+    EventFlags::IN | if listener.own { EventFlags::ONESHOT } else { EventFlags::EXCLUSIVE }
+}
+
+impl Watch {
+    fn new(listeners: Vec<Listener>) -> rustix::io::Result<Self> {
+        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
+        let wake = spare()?;
+        epoll::add(&epoll, &wake, EventData::new_u64(u64::MAX), EventFlags::IN)?;
+        for (at, listener) in (0..).zip(&listeners) {
+            ioctl_fionbio(&listener.socket, true)?;
+            epoll::add(&epoll, &listener.socket, EventData::new_u64(at), flags(listener))?;
+        }
+        Ok(Self { epoll, wake, listeners })
+    }
+
+    /// One attempt; blocks until there is something to accept.
+    fn accept(&self) -> Result<(OwnedFd, bool), Errno> {
+        let mut events = [MaybeUninit::uninit()];
+        let (ready, _) = epoll::wait(&self.epoll, &mut events, None)?;
+        let at = ready.first().map_or(u64::MAX, |event| event.data.u64());
+        // Not a listener: everybody is woken.
+        let listener = usize::try_from(at).ok().and_then(|at| self.listeners.get(at)).ok_or(Errno::INTR)?;
+        let accepted = accept_with(&listener.socket, SocketFlags::CLOEXEC);
+        if listener.own {
+            epoll::modify(&self.epoll, &listener.socket, EventData::new_u64(at), flags(listener))?;
+        }
+        accepted.map(|stream| (stream, listener.inherits))
+    }
 }
 
 /// What the workers accept from.
 #[derive(Debug)]
 pub(super) struct Door {
     /// Held shared while a thread waits, taken alone to close.
-    way: RwLock<Option<Way>>,
+    watch: RwLock<Option<Watch>>,
     closed: AtomicBool,
     reserve: Reserve,
     /// An episode of failures has been logged.
@@ -63,35 +99,15 @@ pub(super) enum Queue {
 }
 
 impl Door {
-    pub(super) fn new(mut listeners: Vec<Listener>) -> rustix::io::Result<Self> {
-        let way = match listeners.pop() {
-            Some(listener) if listener.own && listeners.is_empty() => Way::Alone(listener),
-            last => {
-                listeners.extend(last);
-                Self::together(listeners)?
-            }
-        };
+    pub(super) fn new(listeners: Vec<Listener>) -> rustix::io::Result<Self> {
         Ok(Self {
-            way: RwLock::new(Some(way)),
+            watch: RwLock::new(Some(Watch::new(listeners)?)),
             closed: AtomicBool::new(false),
             reserve: Reserve(Mutex::new(Kept::Here(spare()?))),
             short: AtomicBool::new(false),
             pause: Mutex::new(()),
             over: Condvar::new(),
         })
-    }
-
-    fn together(listeners: Vec<Listener>) -> rustix::io::Result<Way> {
-        let epoll = epoll::create(CreateFlags::CLOEXEC)?;
-        let wake = spare()?;
-        epoll::add(&epoll, &wake, EventData::new_u64(u64::MAX), EventFlags::IN)?;
-        for (at, listener) in (0..).zip(&listeners) {
-            ioctl_fionbio(&listener.socket, true)?;
-            // Exclusive: of several processes on one inherited listener, not all wake.
-            let flags = EventFlags::IN | EventFlags::EXCLUSIVE;
-            epoll::add(&epoll, &listener.socket, EventData::new_u64(at), flags)?;
-        }
-        Ok(Way::Together { epoll, wake, listeners })
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -145,29 +161,12 @@ impl Door {
 
     /// One attempt; blocks until there is something to accept.
     fn accept(&self) -> Option<Result<(OwnedFd, bool), Errno>> {
-        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
-        let listener = match way.as_ref()? {
-            Way::Alone(listener) => listener,
-            Way::Together { epoll, listeners, .. } => {
-                let mut events = [core::mem::MaybeUninit::uninit()];
-                let ready = match epoll::wait(epoll, &mut events, None) {
-                    Ok((ready, _)) => ready,
-                    Err(error) => return Some(Err(error)),
-                };
-                let at = ready.first().map_or(u64::MAX, |event| event.data.u64());
-                match usize::try_from(at).ok().and_then(|at| listeners.get(at)) {
-                    Some(listener) => listener,
-                    None => return Some(Err(Errno::INTR)),
-                }
-            }
-        };
-        let accepted = accept_with(&listener.socket, SocketFlags::CLOEXEC);
-        Some(accepted.map(|stream| (stream, listener.inherits)))
+        self.watch.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(Watch::accept)
     }
 
     /// Waits until somebody waits to be accepted, or the door is closed.
     pub(super) fn queue(&self) -> Queue {
-        // Shutdown makes the listener readable; an interruption is for the caller to sort out.
+        // To be woken makes it ready too; an interruption is for the caller to sort out.
         let _ = self.look(None);
         if self.is_closed() { Queue::Closed } else { Queue::Waiting }
     }
@@ -178,31 +177,21 @@ impl Door {
 
     /// Waits so long, or without end, until there is something to accept.
     fn look(&self, limit: Option<&Timespec>) -> bool {
-        let way = self.way.read().unwrap_or_else(PoisonError::into_inner);
-        let watched = match way.as_ref() {
-            None => return false,
-            Some(Way::Alone(listener)) => listener.socket.as_fd(),
-            Some(Way::Together { epoll, .. }) => epoll.as_fd(),
-        };
-        poll(&mut [PollFd::from_borrowed_fd(watched, PollFlags::IN)], limit).is_ok_and(|ready| ready > 0)
+        let watch = self.watch.read().unwrap_or_else(PoisonError::into_inner);
+        let Some(Watch { epoll, .. }) = watch.as_ref() else { return false };
+        poll(&mut [PollFd::new(epoll, PollFlags::IN)], limit).is_ok_and(|ready| ready > 0)
     }
 
     /// Stops accepting and closes the listeners: when this returns, their ports are free and socket files removed.
     pub(super) fn close(&self) {
         self.closed.store(true, SeqCst);
-        match self.way.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
-            None => {}
-            Some(Way::Alone(listener)) => {
-                let _ = shutdown(&listener.socket, Shutdown::Both);
-            }
-            Some(Way::Together { wake, .. }) => {
-                let _ = write(wake, &1_u64.to_ne_bytes());
-            }
+        if let Some(watch) = self.watch.read().unwrap_or_else(PoisonError::into_inner).as_ref() {
+            let _ = write(&watch.wake, &1_u64.to_ne_bytes());
         }
         drop(self.pause.lock().unwrap_or_else(PoisonError::into_inner));
         self.over.notify_all();
         // Everybody is awake and lets go of the lock.
-        drop(self.way.write().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.watch.write().unwrap_or_else(PoisonError::into_inner).take());
         self.reserve.close();
     }
 

@@ -14,6 +14,7 @@ mod encryption;
 #[path = "no_encryption.rs"]
 mod encryption;
 mod inherit;
+mod kits;
 mod listen;
 mod lock;
 mod metrics;

@@ -39,7 +39,7 @@ const DEFER_SECONDS: i32 = 5;
 #[derive(Debug)]
 pub(super) struct Listener {
     pub(super) socket: OwnedFd,
-    /// Nobody else has it, so it may be shut down.
+    /// No other process accepts from it.
     pub(super) own: bool,
     /// Accepted sockets have its options. Those of Unix sockets have not.
     pub(super) inherits: bool,

@@ -11,7 +11,8 @@ use std::vec::Vec;
 use super::builder::ServerBuilder;
 use super::clock::coarse_ms;
 use super::door::Door;
-use super::encryption::{Encryption, Memory};
+use super::encryption::Encryption;
+use super::kits::Kits;
 use super::listen::Listen;
 use super::lock::Reread;
 use super::metrics::{Books, watch};
@@ -20,7 +21,6 @@ use super::slot::{Doing, Slot};
 use super::socket::Listener;
 use super::supervisor;
 use super::worker::{self, Roll, Shared};
-use crate::http::connection::Buffers;
 use crate::http::gate::Gate;
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::Limits;
@@ -147,6 +147,7 @@ pub(super) fn start(plan: Plan) -> Result<(Server, JoinHandle<()>), Error> {
     let shared = Arc::new(Shared {
         door,
         seats: Seats::new(slots.len()),
+        kits: Kits::new(&limits, encryption.as_ref()),
         slots,
         limits,
         handler,
@@ -170,14 +171,12 @@ fn start_threads(shared: &Arc<Shared>, stack: usize) -> Result<JoinHandle<()>, E
     };
     let mut workers = Vec::with_capacity(shared.slots.len());
     for at in 0..shared.slots.len() {
-        let mut buffers = Buffers::new(&shared.limits);
-        let mut memory = Memory::new(shared.encryption.as_ref());
         let shared_too = Arc::clone(shared);
         let spawned = spawn(
             "scrape-worker",
             Box::new(move || {
                 let _present = Present::sign(&shared_too, at);
-                worker::run(&shared_too, &shared_too.slots[at], &mut buffers, &mut memory);
+                worker::run(&shared_too, &shared_too.slots[at]);
             }),
         );
         match spawned {

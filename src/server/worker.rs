@@ -8,12 +8,13 @@ use std::thread::Thread;
 
 use super::deadline::Link;
 use super::door::{Door, Visitor};
-use super::encryption::{Encryption, Memory, serve};
+use super::encryption::{Encryption, serve};
+use super::kits::{Kit, Kits};
 use super::metrics::{ACCEPTED, Books, Ending, ended};
 use super::seats::Seats;
 use super::slot::{Doing, Slot};
 use super::socket::set_timeouts;
-use crate::http::connection::{Buffers, Service};
+use crate::http::connection::Service;
 use crate::http::gate::Gate;
 use crate::http::handler::MetricsHandler;
 use crate::http::limits::Limits;
@@ -31,6 +32,7 @@ pub(super) struct Shared {
     pub(super) gate: Option<Arc<dyn Gate>>,
     pub(super) books: Books,
     pub(super) seats: Seats,
+    pub(super) kits: Kits,
     /// To be woken when the last worker is taken, and when a connection given up is gone.
     pub(super) supervisor: OnceLock<Thread>,
     pub(super) roll: Roll,
@@ -45,13 +47,13 @@ impl Shared {
 }
 
 /// Serves connections until the door closes.
-pub(super) fn run(shared: &Shared, slot: &Slot, buffers: &mut Buffers, memory: &mut Memory) {
+pub(super) fn run(shared: &Shared, slot: &Slot) {
     while let Some(visitor) = shared.door.next(&shared.slots) {
         ACCEPTED.inc();
         if shared.seats.take() {
             shared.wake_supervisor();
         }
-        let ending = attend(shared, slot, visitor, buffers, memory);
+        let ending = attend(shared, slot, visitor);
         // In this order: when the supervisor sees that a connection is gone, its worker counts as free.
         shared.seats.give_back();
         if slot.leave(Doing::Free) {
@@ -61,13 +63,9 @@ pub(super) fn run(shared: &Shared, slot: &Slot, buffers: &mut Buffers, memory: &
     }
 }
 
-fn attend(
-    shared: &Shared,
-    slot: &Slot,
-    visitor: Visitor<'_>,
-    buffers: &mut Buffers,
-    memory: &mut Memory,
-) -> Ending {
+/// Not part of the loop that waits, whose stack frame would have the room of this one: a page in each idle thread.
+#[inline(never)]
+fn attend(shared: &Shared, slot: &Slot, visitor: Visitor<'_>) -> Ending {
     let Visitor { stream, inherits, loan } = visitor;
     if !inherits && set_timeouts(&stream, &shared.limits).is_err() {
         return Ending::Reset;
@@ -76,17 +74,21 @@ fn attend(
         let mut link = Link::new(stream, slot, &shared.door, &shared.limits, &shared.seats, loan.is_some());
         // A collector's panic is caught where it runs; this is for what nobody thought of. The buffers hold bytes
         // only, so they are fit for the next connection whatever happened.
-        let served = catch_unwind(AssertUnwindSafe(|| {
+        let served = shared.kits.with(|Kit { buffers, memory }| {
             let service = Service {
                 handler: &shared.handler,
                 gate: shared.gate.as_deref(),
                 routes: shared.routes.as_deref(),
             };
-            serve(&mut link, shared.encryption.as_ref(), memory, &service, &shared.books, buffers);
-        }));
+            catch_unwind(AssertUnwindSafe(|| {
+                serve(&mut link, shared.encryption.as_ref(), memory, &service, &shared.books, buffers);
+            }))
+        });
         match served {
-            Ok(()) => link.end(),
-            Err(_) => {
+            Some(Ok(())) => link.end(),
+            // Each worker has one connection at a time, and there is a kit for each worker.
+            None => Ending::Closed,
+            Some(Err(_)) => {
                 log::error!("a thread of the server panicked; its connection is closed, the thread goes on");
                 Ending::Panicked
             }
