@@ -533,8 +533,8 @@ fn few_threads_do_all_the_work_while_a_few_are_enough() {
             Ok(())
         }
     }
-    static WHO: Collector<Who> = Collector::new(Who);
-    static WATCHED: Registry = Registry::new(&[&WHO]);
+    static WHO: Collector<Who> = Collector::new("who", &[], Who);
+    static WATCHED: Registry = Registry::new(&[&HITS]).collecting(&[&WHO]);
     let _alone = alone();
     let (server, _thread) = start_http_server(LOOPBACK, &WATCHED).expect("loopback");
     for _ in 0..10 * DEFAULT_CONNECTIONS {
