@@ -12,11 +12,11 @@ mod tree;
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::net::{Shutdown, SocketAddr};
 use std::process::{Command, Stdio};
 
 use scrapeport::{Counter, Registry, start_http_server};
-use support::{connect, get};
+use support::{connect, get, is_closed};
 
 static HITS: Counter = Counter::new("app_hits_total", "Hits.");
 static REGISTRY: Registry = Registry::new(&[&HITS]);
@@ -45,7 +45,9 @@ fn one_read_and_one_write_per_kept_scrape() {
     for _ in 0..SCRAPES {
         assert_eq!(get(&mut client).expect("kept").status, 200);
     }
-    drop(client);
+    // The server sees the client's end before its own.
+    client.shutdown(Shutdown::Write).expect("open");
+    assert!(is_closed(&mut client));
     drop(traced.stdin.take());
     lines.for_each(drop);
     assert!(traced.wait().expect("our child").success());
