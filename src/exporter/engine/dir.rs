@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::vec::Vec;
 
 use rustix::buffer::spare_capacity;
-use rustix::fs::{CWD, Mode, OFlags, RawDir, openat, readlinkat_raw};
+use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawDir, accessat, openat, readlinkat_raw};
 use rustix::io::{Errno, read};
 
 use super::names::Names;
@@ -47,6 +47,11 @@ impl Dir {
     /// A file, opened for reading.
     pub(crate) fn file(&self, path: impl AsRef<[u8]>) -> Result<OwnedFd, Errno> {
         openat(&self.descriptor, path.as_ref(), READ, Mode::empty())
+    }
+
+    /// Whether there is such a file: a look at a name asks no driver, so it cannot hang as reading can.
+    pub(crate) fn look_for(&self, path: impl AsRef<[u8]>) -> Result<(), Errno> {
+        accessat(&self.descriptor, path.as_ref(), Access::EXISTS, AtFlags::empty())
     }
 
     /// For tests of what may hang.

@@ -31,11 +31,18 @@ pub(crate) const PATIENCE_FOR_ALL: Duration = Duration::from_secs(3);
 /// So many threads at most, those left behind included.
 pub(crate) const ATTENDANTS: usize = 8;
 
+/// The last threads are for questions of a sort that has left none behind: a bus on which everything hangs does not
+/// keep the file systems from being asked.
+const RESERVED: usize = 2;
+
 /// The stack of such a thread; it makes system calls and little else.
 const STACK: usize = 64 * 1024;
 
 /// How often a waiting scrape looks whether its own time is over.
 const LOOK: Duration = Duration::from_millis(50);
+
+/// From so many further attributes on, it is cheaper to open their directory than to look up its path for each of them.
+const SIBLINGS: usize = 2;
 
 /// A question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -164,6 +171,16 @@ impl Batch {
         self.bytes.get(job.path.clone()).unwrap_or_default()
     }
 
+    /// Whether the next questions too are about attributes in this one's directory, so that it is worth opening.
+    fn has_siblings(&self, at: usize) -> bool {
+        let parent = |at: usize| {
+            let job = self.jobs.get(at).filter(|job| job.question == Question::Sysfs)?;
+            split(self.path(job)).map(|(parent, _)| parent)
+        };
+        let own = parent(at);
+        own.is_some() && (1..=SIBLINGS).all(|next| parent(at + next) == own)
+    }
+
     fn first_open(&self) -> Option<usize> {
         let mut open = self.jobs.iter().enumerate().skip(self.answered);
         open.find_map(|(at, job)| matches!(job.state, State::Open).then_some(at))
@@ -201,6 +218,28 @@ struct Desks {
     all: Vec<Arc<Desk>>,
     /// Nobody will ask any more: the threads end.
     over: bool,
+}
+
+impl Desks {
+    /// Whether what is left is not for the next question, because others of its sort have left threads behind.
+    fn are_reserved(&self, batch: &Batch) -> bool {
+        let (mut left, mut alike) = (0, false);
+        let next = batch.first_open().and_then(|at| batch.jobs.get(at));
+        for desk in self.all.iter().filter(|_| self.free.len() < self.all.len()) {
+            if let (Some((question, path)), Some(next)) = (&lock(&desk.work).left, next) {
+                left += 1;
+                alike |= *question == next.question && sort(path) == sort(batch.path(next));
+            }
+        }
+        alike && left + RESERVED >= ATTENDANTS
+    }
+}
+
+/// What questions of one kind about paths that begin alike have in common: a class of devices, as `class/hwmon`.
+fn sort(path: &[u8]) -> &[u8] {
+    let end =
+        path.iter().enumerate().filter(|(_, byte)| **byte == b'/').nth(1).map_or(path.len(), |(at, _)| at);
+    path.get(..end).unwrap_or_default()
 }
 
 /// Where one thread sits.
@@ -245,7 +284,7 @@ impl Patience {
         let until = Instant::now() + PATIENCE_FOR_ALL;
         self.staff.set_aside(batch);
         while batch.first_open().is_some() && Instant::now() < until {
-            let Some(desk) = self.staff.take(until, expired) else { return };
+            let Some(desk) = self.staff.take(batch, until, expired) else { return };
             let returned = desk.wait_for(batch, until, expired);
             if returned {
                 self.staff.release(desk);
@@ -284,10 +323,18 @@ impl Staff {
         }
     }
 
-    /// A free desk, or a new one, or one that becomes free in time.
-    fn take(self: &Arc<Self>, until: Instant, expired: &dyn Fn() -> bool) -> Option<Arc<Desk>> {
+    /// A desk for the next question of the batch: a free one, or a new one, or one that becomes free in time.
+    fn take(
+        self: &Arc<Self>,
+        batch: &Batch,
+        until: Instant,
+        expired: &dyn Fn() -> bool,
+    ) -> Option<Arc<Desk>> {
         let mut desks = lock(&self.desks);
         loop {
+            if desks.are_reserved(batch) {
+                return None;
+            }
             if let Some(desk) = desks.free.pop() {
                 return Some(desk);
             }
@@ -330,6 +377,7 @@ impl Staff {
     /// The life of a thread.
     fn attend(&self, desk: &Arc<Desk>) {
         let mut room = Room::default();
+        let mut near = Near::default();
         let mut path = Vec::new();
         let mut work = lock(&desk.work);
         loop {
@@ -338,6 +386,7 @@ impl Staff {
                 if work.over {
                     return;
                 }
+                near.leave();
                 if work.batch.is_some() && !work.done {
                     work.done = true;
                     desk.changed.notify_all();
@@ -345,16 +394,22 @@ impl Staff {
                 work = desk.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
-            let Some(question) = job.jobs.get(at).map(|next| {
+            let Some((question, has_siblings)) = job.jobs.get(at).map(|next| {
                 path.clear();
                 path.extend_from_slice(job.path(next));
-                next.question
+                (next.question, job.has_siblings(at))
             }) else {
                 continue;
             };
             work.current = Some((at, Instant::now()));
             drop(work);
-            let state = self.answer(question, &path, &mut room);
+            if question != Question::Sysfs || !near.is_of(&path) {
+                near.leave();
+            }
+            if has_siblings {
+                near.enter(&self.sysfs, &path);
+            }
+            let state = self.answer(question, &path, &near, &mut room);
             work = lock(&desk.work);
             work.current = None;
             if work.left.take().is_some() {
@@ -373,7 +428,13 @@ impl Staff {
         }
     }
 
-    fn answer(&self, question: Question, path: &[u8], room: &mut Room) -> Result<Option<StatFs>, Errno> {
+    fn answer(
+        &self,
+        question: Question,
+        path: &[u8],
+        near: &Near,
+        room: &mut Room,
+    ) -> Result<Option<StatFs>, Errno> {
         let text = &mut room.text;
         text.clear();
         match question {
@@ -384,13 +445,52 @@ impl Staff {
             Question::Rootfs => self.rootfs.read_whole(path, text)?,
             Question::SysfsWhole => self.sysfs.read_whole(path, text)?,
             Question::Netlink(peer) => exchange(peer, path, text)?,
-            Question::Sysfs => {
-                let mut attribute = [0; ATTRIBUTE];
-                text.extend_from_slice(self.sysfs.attribute(path, &mut attribute)?);
-            }
+            Question::Sysfs => near.attribute(&self.sysfs, path, text)?,
         }
         Ok(None)
     }
+}
+
+/// The directory that a thread stands in, below sysfs: looking up the path of a device costs more than reading an
+/// attribute of it.
+#[derive(Debug, Default)]
+struct Near {
+    path: Vec<u8>,
+    dir: Option<Dir>,
+}
+
+impl Near {
+    fn is_of(&self, path: &[u8]) -> bool {
+        self.dir.is_some() && split(path).is_some_and(|(parent, _)| parent == self.path)
+    }
+
+    fn enter(&mut self, sysfs: &Dir, path: &[u8]) {
+        if let (None, Some((parent, _))) = (&self.dir, split(path)) {
+            self.path.clear();
+            self.path.extend_from_slice(parent);
+            self.dir = sysfs.below(parent).ok();
+        }
+    }
+
+    fn leave(&mut self) {
+        self.dir = None;
+    }
+
+    fn attribute(&self, sysfs: &Dir, path: &[u8], text: &mut Vec<u8>) -> Result<(), Errno> {
+        let (dir, path) = match (&self.dir, split(path)) {
+            (Some(dir), Some((_, name))) => (dir, name),
+            _ => (sysfs, path),
+        };
+        let mut attribute = [0; ATTRIBUTE];
+        text.extend_from_slice(dir.attribute(path, &mut attribute)?);
+        Ok(())
+    }
+}
+
+/// A path's directory and its last part.
+fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = path.iter().rposition(|byte| *byte == b'/')?;
+    Some((path.get(..at)?, path.get(at + 1..)?))
 }
 
 impl Desk {
@@ -506,6 +606,85 @@ mod tests {
         ask(&mut batch);
         assert!(matches!(batch.answer(1), Answer::Text(_)));
         drop((writer, File::open(tree.path("sys/good"))));
+    }
+
+    #[test]
+    fn a_class_in_which_everything_hangs_leaves_threads_to_others() {
+        let tree = Tree::new(&[("sys/class/a/good", "1"), ("sys/class/b/good", "1")]);
+        let machine = tree.machine();
+        let mut batch = Batch::default();
+        let fifos: Vec<_> = (0..2 * ATTENDANTS)
+            .map(|number| {
+                let path = tree.path(&std::format!("sys/class/a/{number}"));
+                let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+                rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+                path
+            })
+            .collect();
+        for number in 0..2 * ATTENDANTS {
+            batch.clear();
+            batch.ask(Question::Hang, std::format!("class/a/{number}"));
+            let looks = core::cell::Cell::new(0);
+            machine.patience.ask(&mut batch, &|| looks.replace(looks.get() + 1) > 0);
+            assert!(matches!(batch.answer(0), Answer::TimedOut));
+        }
+        assert_eq!(lock(&machine.patience.staff.desks).all.len(), ATTENDANTS - RESERVED);
+        let mut ask = |question, path: &str| {
+            batch.clear();
+            batch.ask(question, path);
+            machine.patience.ask(&mut batch, NEVER);
+            !matches!(batch.answer(0), Answer::TimedOut)
+        };
+        assert!(!ask(Question::Hang, "class/a/good"));
+        assert!(ask(Question::Sysfs, "class/b/good") && ask(Question::StatFs, "/"));
+        for fifo in &fifos[..ATTENDANTS - RESERVED] {
+            drop(OpenOptions::new().write(true).open(fifo).unwrap());
+        }
+        while lock(&machine.patience.staff.desks).all.iter().any(|desk| lock(&desk.work).left.is_some()) {
+            thread::yield_now();
+        }
+        assert!(ask(Question::Sysfs, "class/a/good"));
+    }
+
+    /// Attributes of one directory are read without looking up its path each time.
+    #[test]
+    fn attributes_in_one_directory_are_read_from_there() {
+        let tree = Tree::new(&[]);
+        for (file, text) in
+            [("a/one", "1"), ("a/two", "2"), ("a/three", "3"), ("b/one", "4"), ("b/c/one", "5")]
+        {
+            tree.write(&std::format!("sys/class/{file}"), text);
+        }
+        tree.link("sys/class/link", "a");
+        let machine = tree.machine();
+        let mut batch = Batch::default();
+        let asked = [
+            ("class/a/one", Some("1")),
+            ("class/a/two", Some("2")),
+            ("class/a/none", None),
+            ("class/a/three", Some("3")),
+            ("class/b/one", Some("4")),
+            ("class/b/two", None),
+            ("class/b/c/one", Some("5")),
+            ("class/nowhere/one", None),
+            ("class/nowhere/two", None),
+            ("class/nowhere/three", None),
+            ("class/link/one", Some("1")),
+            ("class/link/three", Some("3")),
+            ("class/link/two", Some("2")),
+            ("top", None),
+            ("class/a/one", Some("1")),
+        ];
+        for _ in 0..2 {
+            batch.clear();
+            for (path, _) in asked {
+                batch.ask(Question::Sysfs, path);
+            }
+            machine.patience.ask(&mut batch, NEVER);
+            for (number, (path, text)) in asked.iter().enumerate() {
+                assert_eq!(batch.text(number), text.map(str::as_bytes), "{path}");
+            }
+        }
     }
 
     #[test]

@@ -57,7 +57,9 @@ impl Source for RaspberryPi {
             batch.ask(Question::Sysfs, joined(&[DRIVER, device, b"/", FILE]));
         }
         if batch.is_empty() {
-            batch.ask(Question::Sysfs, joined(&[DEVICE, FILE]));
+            let path = joined(&[DEVICE, FILE]);
+            machine.sysfs.look_for(&path).map_err(|errno| Problem::unreadable(FILE, errno))?;
+            batch.ask(Question::Sysfs, path);
         }
         machine.patience.ask(batch, &|| page.is_expired());
         let answers = (0..MOST_DEVICES).filter_map(|question| batch.text(question));

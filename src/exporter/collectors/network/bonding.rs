@@ -33,6 +33,7 @@ const MASTERS: &str = "class/net/bonding_masters";
 impl Source for Bonding {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, more_names, numbers, batch, seen, .. } = scratch;
+        machine.sysfs.look_for(MASTERS).map_err(|errno| Problem::unreadable(MASTERS, errno))?;
         // The list of masters waits for a lock of all network devices. What is below a master does not.
         batch.clear();
         let question = batch.ask(Question::SysfsWhole, MASTERS);
