@@ -58,7 +58,7 @@ impl Source for RaspberryPi {
         }
         if batch.is_empty() {
             let path = joined(&[DEVICE, FILE]);
-            machine.sysfs.look_for(&path).map_err(|errno| Problem::unreadable(FILE, errno))?;
+            machine.sysfs.look_for(path).map_err(|errno| Problem::unreadable(FILE, errno))?;
             batch.ask(Question::Sysfs, path);
         }
         machine.patience.ask(batch, &|| page.is_expired());
