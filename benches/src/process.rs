@@ -22,6 +22,16 @@ pub fn cpu_time(pid: u32) -> io::Result<Duration> {
     Ok(Duration::new(time.tv_sec as u64, time.tv_nsec as u32))
 }
 
+/// The part of its processor time that a process has spent in the kernel, in all its threads: in whole ticks, so only
+/// after seconds of work of use.
+pub fn kernel_share(pid: u32) -> f64 {
+    let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    // The fields after the name in brackets; user and system time are the 14th and 15th of all (proc(5)).
+    let fields = text.rsplit(')').next().unwrap_or_default().split_whitespace();
+    let ticks: Vec<f64> = fields.skip(11).take(2).filter_map(|field| field.parse().ok()).collect();
+    ticks.get(1).map_or(f64::NAN, |system| system / ticks.iter().sum::<f64>())
+}
+
 /// Resident and private memory of a process, in kB.
 pub fn memory(pid: u32) -> [u64; 2] {
     let text = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();

@@ -10,7 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use scrapeport_benches::load::{Connections, Done, run, run_gzip};
-use scrapeport_benches::process::{cpu_time, memory, pin, stop};
+use scrapeport_benches::process::{cpu_time, kernel_share, memory, pin, stop};
 use scrapeport_benches::rounds::Rounds;
 use scrapeport_benches::running::{Program, Running, Under, calls_per_request};
 use scrapeport_benches::table::{Table, ratio, short};
@@ -130,6 +130,7 @@ fn compare(title: &str, how: Connections, gzip: bool, candidates: &[Candidate], 
             bodies[at] = done.body;
         }
     }
+    let kernel: Vec<f64> = running.iter().map(|(_, server)| kernel_share(server.pid)).collect();
     running.iter_mut().for_each(|(_, server)| server.stop());
     println!("### {title}\n");
     let mut table = Table::new(&[
@@ -137,6 +138,7 @@ fn compare(title: &str, how: Connections, gzip: bool, candidates: &[Candidate], 
         "CPU µs per scrape, median",
         "least",
         "of node_exporter's",
+        "in the kernel",
         "system calls per scrape",
         "bytes",
     ]);
@@ -148,6 +150,7 @@ fn compare(title: &str, how: Connections, gzip: bool, candidates: &[Candidate], 
             short(times[at].median()),
             short(times[at].least()),
             theirs.map_or_else(|| "–".into(), |theirs| ratio(times[at].ratio_to(&times[theirs]))),
+            format!("{:.0} %", 100.0 * kernel[at]),
             calls_per_request(&program(candidate), [10, 40], &load),
             bodies[at].to_string(),
         ]);
