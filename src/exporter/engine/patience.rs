@@ -6,8 +6,10 @@
 //! until it returns; another thread asks the rest. A scrape hands over all questions of a collector at once, so
 //! what never hangs costs one change of threads, not one for each question.
 
+mod batch;
+mod near;
+
 use core::mem;
-use core::ops::Range;
 use core::time::Duration;
 use std::string::String;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -18,9 +20,11 @@ use std::vec::Vec;
 use rustix::fs::{StatFs, statfs};
 use rustix::io::Errno;
 
-use super::dir::{ATTRIBUTE, Dir};
-use super::names::Names;
-use super::netlink::{Peer, exchange};
+use self::batch::State;
+pub(crate) use self::batch::{Answer, Batch, Question, Room, Task};
+use self::near::Near;
+use super::dir::Dir;
+use super::netlink::exchange;
 
 /// How long one question may take. A healthy sensor on a slow bus takes tens of milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
@@ -40,162 +44,6 @@ const STACK: usize = 64 * 1024;
 
 /// How often a waiting scrape looks whether its own time is over.
 const LOOK: Duration = Duration::from_millis(50);
-
-/// From so many further attributes on, it is cheaper to open their directory than to look up its path for each of them.
-const SIBLINGS: usize = 2;
-
-/// A question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Question {
-    /// An attribute below sysfs, trimmed: [`Answer::Text`].
-    Sysfs,
-    /// A whole file below sysfs: a list that may be longer than an attribute.
-    SysfsWhole,
-    /// A whole file below the root: [`Answer::Text`].
-    Rootfs,
-    /// statfs(2) of an absolute path: [`Answer::StatFs`].
-    StatFs,
-    /// Anything else that may hang: [`Answer::Text`].
-    Task(&'static Task),
-    /// A request in the place of the path; the messages of the answer are an [`Answer::Text`].
-    Netlink(Peer),
-    /// Opens a FIFO below sysfs and waits for its writer.
-    #[cfg(test)]
-    Hang,
-}
-
-/// Work on a path, done by a thread that may be left behind.
-#[derive(Debug)]
-pub(crate) struct Task {
-    pub(crate) name: &'static str,
-    /// Writes its answer into the room.
-    pub(crate) run: fn(&[u8], &mut Room) -> Result<(), Errno>,
-}
-
-impl PartialEq for Task {
-    fn eq(&self, other: &Self) -> bool {
-        self.name == other.name
-    }
-}
-
-impl Eq for Task {}
-
-/// The buffers of such a thread: one for the answer, which is empty, and others in any state.
-#[derive(Debug, Default)]
-pub(crate) struct Room {
-    pub(crate) text: Vec<u8>,
-    pub(crate) names: Names,
-    pub(crate) more: Names,
-    pub(crate) third: Names,
-}
-
-/// What came of a question.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Answer<'a> {
-    Text(&'a [u8]),
-    StatFs(&'a StatFs),
-    Failed(Errno),
-    /// No answer in time, or it has been without answer since an earlier scrape.
-    TimedOut,
-}
-
-/// Questions and their answers.
-#[derive(Debug, Default)]
-pub(crate) struct Batch {
-    jobs: Vec<Job>,
-    /// Paths, then texts of answers.
-    bytes: Vec<u8>,
-    /// No question before this one is open.
-    answered: usize,
-}
-
-#[derive(Debug)]
-struct Job {
-    question: Question,
-    path: Range<usize>,
-    state: State,
-}
-
-#[derive(Debug)]
-enum State {
-    Open,
-    Text(Range<usize>),
-    StatFs(StatFs),
-    Failed(Errno),
-    TimedOut,
-}
-
-impl Batch {
-    pub(crate) fn clear(&mut self) {
-        self.jobs.clear();
-        self.bytes.clear();
-        self.answered = 0;
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.jobs.is_empty()
-    }
-
-    /// Adds a question, and gives its number: they count from 0.
-    pub(crate) fn ask(&mut self, question: Question, path: impl AsRef<[u8]>) -> usize {
-        let path = self.keep(path.as_ref());
-        self.jobs.push(Job { question, path, state: State::Open });
-        self.jobs.len() - 1
-    }
-
-    /// The answer to a question.
-    pub(crate) fn answer(&self, number: usize) -> Answer<'_> {
-        match self.jobs.get(number).map(|job| &job.state) {
-            Some(State::Text(range)) => Answer::Text(self.bytes.get(range.clone()).unwrap_or_default()),
-            Some(State::StatFs(found)) => Answer::StatFs(found),
-            Some(State::Failed(errno)) => Answer::Failed(*errno),
-            Some(State::Open | State::TimedOut) | None => Answer::TimedOut,
-        }
-    }
-
-    /// The text of an answer, if it has one.
-    pub(crate) fn text(&self, number: usize) -> Option<&[u8]> {
-        match self.answer(number) {
-            Answer::Text(text) => Some(text),
-            _ => None,
-        }
-    }
-
-    fn keep(&mut self, bytes: &[u8]) -> Range<usize> {
-        let begin = self.bytes.len();
-        self.bytes.extend_from_slice(bytes);
-        begin..self.bytes.len()
-    }
-
-    fn path(&self, job: &Job) -> &[u8] {
-        self.bytes.get(job.path.clone()).unwrap_or_default()
-    }
-
-    /// Whether the next questions too are about attributes in this one's directory, so that it is worth opening.
-    fn has_siblings(&self, at: usize) -> bool {
-        let parent = |at: usize| {
-            let job = self.jobs.get(at).filter(|job| job.question == Question::Sysfs)?;
-            split(self.path(job)).map(|(parent, _)| parent)
-        };
-        let own = parent(at);
-        own.is_some() && (1..=SIBLINGS).all(|next| parent(at + next) == own)
-    }
-
-    fn first_open(&self) -> Option<usize> {
-        let mut open = self.jobs.iter().enumerate().skip(self.answered);
-        open.find_map(|(at, job)| matches!(job.state, State::Open).then_some(at))
-    }
-
-    fn set(&mut self, at: usize, state: State) {
-        if let Some(job) = self.jobs.get_mut(at) {
-            job.state = state;
-        }
-        let is_answered = |job: &Job| !matches!(job.state, State::Open);
-        while self.jobs.get(self.answered).is_some_and(is_answered) {
-            self.answered += 1;
-        }
-    }
-}
 
 /// The threads that ask.
 #[derive(Debug)]
@@ -449,48 +297,6 @@ impl Staff {
         }
         Ok(None)
     }
-}
-
-/// The directory that a thread stands in, below sysfs: looking up the path of a device costs more than reading an
-/// attribute of it.
-#[derive(Debug, Default)]
-struct Near {
-    path: Vec<u8>,
-    dir: Option<Dir>,
-}
-
-impl Near {
-    fn is_of(&self, path: &[u8]) -> bool {
-        self.dir.is_some() && split(path).is_some_and(|(parent, _)| parent == self.path)
-    }
-
-    fn enter(&mut self, sysfs: &Dir, path: &[u8]) {
-        if let (None, Some((parent, _))) = (&self.dir, split(path)) {
-            self.path.clear();
-            self.path.extend_from_slice(parent);
-            self.dir = sysfs.below(parent).ok();
-        }
-    }
-
-    fn leave(&mut self) {
-        self.dir = None;
-    }
-
-    fn attribute(&self, sysfs: &Dir, path: &[u8], text: &mut Vec<u8>) -> Result<(), Errno> {
-        let (dir, path) = match (&self.dir, split(path)) {
-            (Some(dir), Some((_, name))) => (dir, name),
-            _ => (sysfs, path),
-        };
-        let mut attribute = [0; ATTRIBUTE];
-        text.extend_from_slice(dir.attribute(path, &mut attribute)?);
-        Ok(())
-    }
-}
-
-/// A path's directory and its last part.
-fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = path.iter().rposition(|byte| *byte == b'/')?;
-    Some((path.get(..at)?, path.get(at + 1..)?))
 }
 
 impl Desk {

@@ -1,0 +1,49 @@
+//! Where a thread that asks stands, so that what is near is found without a long path.
+
+use std::vec::Vec;
+
+use rustix::io::Errno;
+
+use crate::exporter::engine::dir::{ATTRIBUTE, Dir};
+
+/// The directory that a thread stands in, below sysfs: looking up the path of a device costs more than reading an
+/// attribute of it.
+#[derive(Debug, Default)]
+pub(super) struct Near {
+    path: Vec<u8>,
+    dir: Option<Dir>,
+}
+
+impl Near {
+    pub(super) fn is_of(&self, path: &[u8]) -> bool {
+        self.dir.is_some() && split(path).is_some_and(|(parent, _)| parent == self.path)
+    }
+
+    pub(super) fn enter(&mut self, sysfs: &Dir, path: &[u8]) {
+        if let (None, Some((parent, _))) = (&self.dir, split(path)) {
+            self.path.clear();
+            self.path.extend_from_slice(parent);
+            self.dir = sysfs.below(parent).ok();
+        }
+    }
+
+    pub(super) fn leave(&mut self) {
+        self.dir = None;
+    }
+
+    pub(super) fn attribute(&self, sysfs: &Dir, path: &[u8], text: &mut Vec<u8>) -> Result<(), Errno> {
+        let (dir, path) = match (&self.dir, split(path)) {
+            (Some(dir), Some((_, name))) => (dir, name),
+            _ => (sysfs, path),
+        };
+        let mut attribute = [0; ATTRIBUTE];
+        text.extend_from_slice(dir.attribute(path, &mut attribute)?);
+        Ok(())
+    }
+}
+
+/// A path's directory and its last part.
+pub(super) fn split(path: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = path.iter().rposition(|byte| *byte == b'/')?;
+    Some((path.get(..at)?, path.get(at + 1..)?))
+}
