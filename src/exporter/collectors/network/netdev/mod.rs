@@ -83,9 +83,6 @@ struct Netdev {
 
 const FILE: &str = "net/dev";
 
-/// In the place of a number that is not there.
-const ABSENT: u64 = u64::MAX;
-
 impl Source for Netdev {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, names, numbers, seen, batch, .. } = scratch;
@@ -107,15 +104,16 @@ impl Source for Netdev {
         }
         for (place, column) in columns.iter().enumerate() {
             let mut family = page.family(Kind::Counter, column.name, column.help);
-            for (device, (name, row)) in names.iter().zip(numbers.chunks_exact(columns.len())).enumerate() {
-                let Some(number) = row.get(place).filter(|number| **number != ABSENT) else { continue };
+            for (device, (name, row)) in names.iter().zip(numbers.chunks_exact(1 + columns.len())).enumerate()
+            {
+                let Some(number) = at(row, place) else { continue };
                 let (mut spare, mut alias) = (NO_TEXT, NO_TEXT);
                 let label = ("device", lossy(name, &mut spare));
                 if self.alias {
                     let alias = lossy(batch.text(device).unwrap_or_default(), &mut alias);
-                    family.sample(&[label, ("ifalias", alias)], *number);
+                    family.sample(&[label, ("ifalias", alias)], number);
                 } else {
-                    family.sample(&[label], *number);
+                    family.sample(&[label], number);
                 }
             }
         }
@@ -153,10 +151,10 @@ impl Netdev {
             }
             let mut values = fields(rest.get(1..).unwrap_or_default());
             let read = |column: &Column| match column.file {
-                NO_HANDLER => ABSENT,
-                _ => values.next().and_then(unsigned).unwrap_or(ABSENT),
+                NO_HANDLER => None,
+                _ => values.next().and_then(unsigned),
             };
-            numbers.extend(COLUMNS.iter().map(read));
+            push(numbers, COLUMNS.iter().map(read));
         }
         any
     }
@@ -164,8 +162,9 @@ impl Netdev {
 
 /// What `/proc/net/dev` does not have.
 fn read_unhandled(machine: &Machine, names: &Names, numbers: &mut [u64]) {
-    for (name, row) in names.iter().zip(numbers.chunks_exact_mut(COLUMNS.len())) {
-        if let (Some(number), Some(last)) = (statistic(machine, name, NO_HANDLER), row.last_mut()) {
+    for (name, row) in names.iter().zip(numbers.chunks_exact_mut(1 + COLUMNS.len())) {
+        if let (Some(number), [known, .., last]) = (statistic(machine, name, NO_HANDLER), row) {
+            *known |= 1 << (COLUMNS.len() - 1);
             *last = number;
         }
     }
@@ -173,8 +172,28 @@ fn read_unhandled(machine: &Machine, names: &Names, numbers: &mut [u64]) {
 
 fn read_details(machine: &Machine, names: &Names, numbers: &mut Vec<u64>) {
     for name in names.iter() {
-        numbers.extend(DETAILS.iter().map(|column| statistic(machine, name, column.file).unwrap_or(ABSENT)));
+        push(numbers, DETAILS.iter().map(|column| statistic(machine, name, column.file)));
     }
+}
+
+const _: () = assert!(COLUMNS.len() <= 64 && DETAILS.len() <= 64);
+
+/// Adds a row: which columns are known, a bit for each, then the columns. Any number may be a counter's.
+fn push(numbers: &mut Vec<u64>, row: impl Iterator<Item = Option<u64>>) {
+    let first = numbers.len();
+    numbers.push(0);
+    for (place, number) in row.enumerate() {
+        if let Some(known) = numbers.get_mut(first) {
+            *known |= u64::from(number.is_some()) << place;
+        }
+        numbers.push(number.unwrap_or_default());
+    }
+}
+
+/// A column of a row.
+fn at(row: &[u64], place: usize) -> Option<u64> {
+    let (known, columns) = row.split_first()?;
+    columns.get(place).copied().filter(|_| known >> place & 1 == 1)
 }
 
 fn statistic(machine: &Machine, device: &[u8], file: &str) -> Option<u64> {
@@ -194,7 +213,7 @@ mod tests {
 Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
     lo:    1000      10    0    0    0     0          0         0     1000      10    0    0    0     0       0          0
-  eth0:18446744073709551614 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
+  eth0:18446744073709551615 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16
 ";
 
     fn tree() -> Tree {
@@ -213,7 +232,7 @@ Inter-|   Receive                                                |  Transmit
         assert!(outcome.page.starts_with("# HELP node_network_receive_bytes_total "));
         let samples = outcome.samples();
         for (name, value) in [
-            ("receive_bytes", "18446744073709551614"),
+            ("receive_bytes", "18446744073709551615"),
             ("receive_packets", "2"),
             ("receive_errs", "3"),
             ("receive_drop", "4"),
