@@ -5,7 +5,7 @@ use std::vec::Vec;
 
 /// The word nearest to what was typed, if one is near. Case does not count, nor a hyphen instead of a low line.
 pub(crate) fn nearest<'a>(typed: &str, words: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let folded = |text: &str| -> String { text.to_lowercase().replace('-', "_") };
+    let folded = |text: &str| -> String { text.to_ascii_lowercase().replace('-', "_") };
     let wanted = folded(typed);
     words
         .into_iter()

@@ -35,12 +35,13 @@ impl Names {
         self.places.is_empty()
     }
 
+    #[inline(never)]
     pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
         self.places.get(at).map(|place| slice(&self.bytes, *place))
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.places.iter().map(|place| slice(&self.bytes, *place))
+        (0..self.len()).map_while(|at| self.get(at))
     }
 }
 
@@ -48,6 +49,7 @@ fn slice(bytes: &[u8], (begin, end): (u32, u32)) -> &[u8] {
     bytes.get(begin as usize..end as usize).unwrap_or_default()
 }
 
+#[inline(never)]
 fn natural(mut a: &[u8], mut b: &[u8]) -> core::cmp::Ordering {
     let whole = (a, b);
     while let ([first, rest_a @ ..], [second, rest_b @ ..]) = (a, b) {

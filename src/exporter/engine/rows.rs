@@ -1,5 +1,6 @@
 //! Samples that are found device by device and shown family by family.
 
+use core::cmp::Ordering;
 use std::vec::Vec;
 
 use crate::text::{Kind, Number, Page};
@@ -62,10 +63,13 @@ impl Rows {
     pub(crate) fn write(&mut self, page: &mut Page<'_>) {
         let Self { text, rows } = self;
         let text: &[u8] = text;
-        let series = |row: &Row| (slice(text, row.name), slice(text, row.labels));
-        rows.sort_unstable_by(|a, b| series(a).cmp(&series(b)).then(a.name.cmp(&b.name)));
-        rows.dedup_by(|b, a| series(a) == series(b));
-        rows.sort_unstable_by(|a, b| slice(text, a.name).cmp(slice(text, b.name)).then(a.name.cmp(&b.name)));
+        // First by their labels too, then within a family as they were found.
+        for with_labels in [true, false] {
+            rows.sort_unstable_by(|a, b| order(text, a, b, with_labels).then(a.name.cmp(&b.name)));
+            if with_labels {
+                rows.dedup_by(|b, a| order(text, a, b, true).is_eq());
+            }
+        }
         for family in rows.chunk_by(|a, b| slice(text, a.name) == slice(text, b.name)) {
             let Some(first) = family.first() else { continue };
             let name = core::str::from_utf8(slice(text, first.name)).unwrap_or_default();
@@ -77,6 +81,13 @@ impl Rows {
             }
         }
     }
+}
+
+/// By the name, and by the labels.
+#[inline(never)]
+fn order(text: &[u8], a: &Row, b: &Row, with_labels: bool) -> Ordering {
+    let names = slice(text, a.name).cmp(slice(text, b.name));
+    if with_labels { names.then_with(|| slice(text, a.labels).cmp(slice(text, b.labels))) } else { names }
 }
 
 fn slice(text: &[u8], (begin, end): (u32, u32)) -> &[u8] {

@@ -11,8 +11,7 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::hexadecimal;
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Answer, Question};
+use crate::exporter::engine::patience::Answer;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -54,10 +53,10 @@ impl Source for RaspberryPi {
             names.clear();
         }
         for device in devices(names) {
-            batch.ask(Question::Sysfs, joined(&[DRIVER, device, b"/", FILE]));
+            batch.ask_attribute(&[DRIVER, device, b"/", FILE]);
         }
         if batch.is_empty() {
-            batch.ask(Question::Sysfs, joined(&[DEVICE, FILE]));
+            batch.ask_attribute(&[DEVICE, FILE]);
         }
         machine.patience.ask(batch, &|| page.is_expired());
         let answers = (0..MOST_DEVICES).filter_map(|question| batch.text(question));

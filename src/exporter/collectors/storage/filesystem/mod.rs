@@ -233,6 +233,7 @@ fn stripped<'a>(root: &[u8], point: &'a [u8]) -> &'a [u8] {
 
 /// Asks for a mount point of the machine, wherever that is for this program.
 fn ask(batch: &mut Batch, root: &[u8], point: &[u8]) {
+    // Only a short path can be put together.
     if root.is_empty() {
         batch.ask(Question::StatFs, point);
     } else {
