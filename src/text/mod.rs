@@ -5,13 +5,17 @@
 //!
 //! Sources: Prometheus text format 0.0.4 and 1.0.0; OpenMetrics 1.0.0.
 
+mod big;
 mod filter;
+#[cfg(feature = "http")]
+pub(crate) mod float;
 mod format;
 mod kind;
 mod line;
 pub(crate) mod name;
 pub(crate) mod number;
 mod page;
+mod shortest;
 
 pub use filter::NameFilter;
 pub(crate) use filter::Verdicts;

@@ -1,6 +1,6 @@
 //! Numbers as decimal text: the shortest that reads back to the same value, integers always exact.
 
-use core::fmt::{self, Write};
+use super::shortest::Shortest;
 
 /// The longest text of any number: sign, 17 digits, point, exponent; or 20 digits of a `u64`.
 pub(crate) const LONGEST: usize = 32;
@@ -238,28 +238,62 @@ impl Decimal {
     }
 }
 
+/// What is no short decimal: plain as long as that is short, else with an exponent.
 #[cold]
 fn write_any(out: &mut [u8; LONGEST], value: f64) -> usize {
-    let mut cursor = Cursor { out, at: 0 };
-    let size = value.abs();
-    // The longest plain form in this range: "-0.00001234567890123456", 24 bytes.
-    let written =
-        if (1e-5..1e21).contains(&size) { write!(cursor, "{value}") } else { write!(cursor, "{value:e}") };
-    debug_assert!(written.is_ok(), "{value:e} is longer than {LONGEST} bytes");
-    cursor.at
+    let shortest = Shortest::of(value.abs());
+    let mut text = Text { out, at: 0 };
+    if value.is_sign_negative() {
+        text.put(b"-");
+    }
+    let digits = shortest.digits();
+    // Where the point stands among the digits.
+    let place = usize::try_from(shortest.exponent).unwrap_or(0);
+    if !(1e-5..1e21).contains(&value.abs()) {
+        let (first, rest) = digits.split_at(1.min(digits.len()));
+        text.decimal(first, 0, rest);
+        text.put(b"e");
+        if shortest.exponent <= 0 {
+            text.put(b"-");
+        }
+        let mut power = [0; LONGEST];
+        let length = write_u64(&mut power, (i64::from(shortest.exponent) - 1).unsigned_abs());
+        text.put(&power[..length]);
+    } else if shortest.exponent <= 0 {
+        text.decimal(b"0", shortest.exponent.unsigned_abs() as usize, digits);
+    } else {
+        let (whole, fraction) = digits.split_at(place.min(digits.len()));
+        text.put(whole);
+        (whole.len()..place).for_each(|_| text.put(b"0"));
+        text.decimal(b"", 0, fraction);
+    }
+    text.at
 }
 
-struct Cursor<'a> {
+/// Text under way. What does not fit is left out, which does not happen: the longest plain form in its range is
+/// "-0.00001234567890123456", 24 bytes.
+struct Text<'a> {
     out: &'a mut [u8; LONGEST],
     at: usize,
 }
 
-impl Write for Cursor<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
+impl Text<'_> {
+    fn put(&mut self, text: &[u8]) {
         let end = self.at + text.len();
-        self.out.get_mut(self.at..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.at = end;
-        Ok(())
+        if let Some(room) = self.out.get_mut(self.at..end) {
+            room.copy_from_slice(text);
+            self.at = end;
+        }
+    }
+
+    /// Both parts of a number and the point between them, unless there is nothing behind it.
+    fn decimal(&mut self, whole: &[u8], zeros: usize, fraction: &[u8]) {
+        self.put(whole);
+        if !fraction.is_empty() {
+            self.put(b".");
+            (0..zeros).for_each(|_| self.put(b"0"));
+            self.put(fraction);
+        }
     }
 }
 
@@ -337,7 +371,7 @@ pub(crate) fn write_bound(bound: f64, out: &mut [u8; LONGEST]) -> usize {
 
 /// Reads decimal digits and nothing else.
 #[cfg(feature = "process")]
-#[inline]
+#[inline(never)]
 pub(crate) fn unsigned(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;

@@ -4,14 +4,52 @@ pub(crate) use crate::text::number::unsigned;
 
 use crate::text::number::{LONGEST, write_u64};
 
-/// The lines of a file, without their ends.
-pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+/// The lines of a file that are not empty, without their ends.
+pub(crate) fn lines(text: &[u8]) -> Lines<'_> {
+    Lines(text)
 }
 
 /// The fields of a line, separated by blanks.
-pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| byte.is_ascii_whitespace()).filter(|field| !field.is_empty())
+pub(crate) fn fields(line: &[u8]) -> Fields<'_> {
+    Fields(line)
+}
+
+/// See [`lines`].
+#[derive(Clone, Debug)]
+pub(crate) struct Lines<'a>(&'a [u8]);
+
+/// See [`fields`].
+#[derive(Clone, Debug)]
+pub(crate) struct Fields<'a>(&'a [u8]);
+
+// Called in a hundred places, so neither is put in line.
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while !self.0.is_empty() {
+            let (line, rest) = split_once(self.0, b'\n').unwrap_or((self.0, b""));
+            self.0 = rest;
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.0.trim_ascii_start();
+        let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+        let (field, rest) = text.split_at_checked(end)?;
+        self.0 = rest;
+        (!field.is_empty()).then_some(field)
+    }
 }
 
 /// The text without white space and NUL at its ends.
@@ -65,7 +103,7 @@ pub(crate) fn any_base(text: &[u8]) -> Option<i64> {
 
 /// A number with decimals.
 pub(crate) fn float(text: &[u8]) -> Option<f64> {
-    core::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite())
+    crate::text::float::float(text).filter(|value| value.is_finite())
 }
 
 /// A number as text, for a label.
