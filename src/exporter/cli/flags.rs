@@ -1,5 +1,7 @@
 //! The table of flags: to add one is to add a line here, and its effect where its command is read.
 
+use std::vec::Vec;
+
 use crate::exporter::collectors;
 
 /// A flag of the command line, without its dashes.
@@ -200,8 +202,12 @@ pub(super) const HASH_PASSWORD: Groups =
 const OTHER: (&str, &[&Flag]) = ("Other", &[&HELP, &VERSION]);
 
 /// All flags of a table.
-pub(super) fn all(groups: Groups) -> impl Iterator<Item = &'static Flag> {
-    let collectors = groups.collectors.then(collectors::all).into_iter().flatten();
-    let own = groups.own.iter().flat_map(|(_, flags)| flags.iter().copied());
-    own.chain(collectors.flat_map(|entry| [&entry.switch].into_iter().chain(entry.flags.iter().copied())))
+pub(super) fn all(groups: Groups) -> Vec<&'static Flag> {
+    let mut flags = Vec::new();
+    groups.own.iter().for_each(|(_, own)| flags.extend_from_slice(own));
+    for entry in collectors::all().filter(|_| groups.collectors) {
+        flags.push(&entry.switch);
+        flags.extend_from_slice(entry.flags);
+    }
+    flags
 }
