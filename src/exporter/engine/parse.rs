@@ -119,19 +119,21 @@ pub(crate) type Digits = [u8; LONGEST];
 pub(crate) const NO_DIGITS: Digits = [0; LONGEST];
 
 /// Text for a label: as it is if it is UTF-8, else through `spare`, with U+FFFD for what is not.
+#[inline(never)]
 pub(crate) fn lossy<'a>(bytes: &'a [u8], spare: &'a mut Spare) -> &'a str {
     if let Ok(text) = core::str::from_utf8(bytes) {
         return text;
     }
+    let spare = spare.insert([0; SPARE]);
     let length = lossy_into(bytes, spare);
     spare.get(..length).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
 }
 
-/// Room for text that is not UTF-8; what does not fit is cut off.
-pub(crate) type Spare = [u8; SPARE];
+/// Room for text that is not UTF-8, made when it is needed; what does not fit is cut off.
+pub(crate) type Spare = Option<[u8; SPARE]>;
 
-/// Empty room.
-pub(crate) const NO_TEXT: Spare = [0; SPARE];
+/// No room yet.
+pub(crate) const NO_TEXT: Spare = None;
 
 const SPARE: usize = 512;
 

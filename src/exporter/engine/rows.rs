@@ -37,6 +37,7 @@ impl Rows {
     }
 
     /// Adds a sample. Those of one family must agree in kind and help; the name is put together of its pieces.
+    #[inline]
     pub(crate) fn add(
         &mut self,
         kind: Kind,
@@ -44,6 +45,19 @@ impl Rows {
         help: &'static str,
         labels: &[(&str, &str)],
         value: impl Into<Number>,
+    ) {
+        self.add_number(kind, name, help, labels, value.into());
+    }
+
+    // One piece of code for all kinds of numbers.
+    #[inline(never)]
+    fn add_number(
+        &mut self,
+        kind: Kind,
+        name: &[&str],
+        help: &'static str,
+        labels: &[(&str, &str)],
+        value: Number,
     ) {
         let Ok(begin) = u32::try_from(self.text.len()) else { return };
         name.iter().for_each(|piece| self.text.extend_from_slice(piece.as_bytes()));
@@ -55,7 +69,7 @@ impl Rows {
         }
         if let Ok(end) = u32::try_from(self.text.len()) {
             let (name, labels) = ((begin, middle), (middle, end));
-            self.rows.push(Row { name, labels, kind, help, value: value.into() });
+            self.rows.push(Row { name, labels, kind, help, value });
         }
     }
 
