@@ -136,45 +136,44 @@ impl Big {
 }
 
 #[cfg(test)]
-impl Big {
-    /// All of its decimal digits.
-    pub(super) fn decimal(mut self) -> std::string::String {
-        let mut text = std::string::String::new();
-        while self.length > 0 {
+mod tests {
+    use std::format;
+    use std::string::String;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// All decimal digits, none for 0.
+    fn decimal(mut number: Big) -> String {
+        let mut text = String::new();
+        while number.length > 0 {
             let mut rest = 0_u64;
-            for word in self.words.iter_mut().rev() {
+            for word in number.words.iter_mut().rev() {
                 let both = rest << 32 | u64::from(*word);
                 *word = (both / 10) as u32;
                 rest = both % 10;
             }
-            self.trim();
+            number.trim();
             text.insert(0, char::from(b'0' + rest as u8));
         }
         text
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
 
     proptest! {
         #[test]
         fn numbers_are_reckoned_with_exactly(first: u64, second: u64, factor: u32, bits in 0_u32..64) {
             let (one, other) = (u128::from(first), u128::from(second));
-            // No digits for 0.
-            let text = |number: u128| std::string::String::from(std::format!("{number}").trim_start_matches('0'));
+            let text = |number: u128| String::from(format!("{number}").trim_start_matches('0'));
             let mut number = Big::from(first);
             number.add(&Big::from(second));
-            prop_assert_eq!(number.clone().decimal(), text(one + other));
+            prop_assert_eq!(decimal(number.clone()), text(one + other));
             number.subtract(&Big::from(first));
             prop_assert!(number.cmp(&Big::from(second)).is_eq());
             prop_assert_eq!(Big::from(first).cmp(&number), first.cmp(&second));
             number.multiply(factor);
-            prop_assert_eq!(number.decimal(), text(other * u128::from(factor)));
-            prop_assert_eq!(Big::from(first).shifted(bits).decimal(), text(one << bits));
+            prop_assert_eq!(decimal(number), text(other * u128::from(factor)));
+            prop_assert_eq!(decimal(Big::from(first).shifted(bits)), text(one << bits));
         }
     }
 }

@@ -156,6 +156,7 @@ fn quotient(mut units: Big, power: i32) -> f64 {
 #[cfg(test)]
 mod tests {
     use std::format;
+    use std::string::String;
 
     use proptest::prelude::*;
 
@@ -226,11 +227,19 @@ mod tests {
     #[test]
     fn halves_with_many_digits_are_rounded_to_even_unless_something_follows() {
         // Halfway between 2^-1074 and its neighbours: the longest halves there are.
-        for odd in [1_u32, 3, 5] {
-            // An odd number times 2^-1075.
-            let mut digits = Big::from(odd.into());
-            digits.multiply_five(1075);
-            let half = format!("0.{:0>1075}", digits.decimal());
+        for odd in [1, 3, 5] {
+            // All digits of an odd number times 2^-1074, halved one by one.
+            let mut carried = 0;
+            let halved = |digit: char| match digit.to_digit(10) {
+                Some(digit) => {
+                    let both = carried * 10 + digit;
+                    carried = both % 2;
+                    char::from_digit(both / 2, 10).unwrap()
+                }
+                None => digit,
+            };
+            let half: String = format!("{:.1075}", f64::from_bits(odd)).chars().map(halved).collect();
+            assert_eq!(carried, 0);
             for tail in ["", "0", "1", "000000000000000000000001"] {
                 check_read(&format!("{half}{tail}"));
             }

@@ -40,8 +40,26 @@ impl Names {
         self.places.get(at).map(|place| slice(&self.bytes, *place))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        (0..self.len()).map_while(|at| self.get(at))
+    pub(crate) fn iter(&self) -> Iter<'_> {
+        Iter { names: self, next: 0 }
+    }
+}
+
+/// See [`Names::iter`].
+#[derive(Clone, Debug)]
+pub(crate) struct Iter<'a> {
+    names: &'a Names,
+    next: usize,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let name = self.names.get(self.next)?;
+        self.next += 1;
+        Some(name)
     }
 }
 

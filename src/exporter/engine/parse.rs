@@ -64,6 +64,7 @@ pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
 }
 
 /// Splits at the first of these bytes, which belongs to neither part.
+#[inline(never)]
 pub(crate) fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let place = text.iter().position(|byte| *byte == at)?;
     Some((text.get(..place)?, text.get(place + 1..)?))
