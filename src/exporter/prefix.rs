@@ -54,13 +54,13 @@ impl Prefix {
         if !(scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")) {
             return Err(NO_SCHEME);
         }
-        let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+        let (authority, path) = rest.split_at(place_of(rest, b"/?#").unwrap_or(rest.len()));
         check_authority(authority)?;
         Self::of(path)
     }
 
     fn of(path: &str) -> Result<Self, &'static str> {
-        if path.contains(['?', '#']) {
+        if place_of(path, b"?#").is_some() {
             return Err("must end with the path, without ? and #");
         }
         let trimmed = path.trim_matches('/');
@@ -118,7 +118,8 @@ const NO_SCHEME: &str = "must begin with http:// or https://; a path alone is fo
 
 /// What a shell or a unit file leaves behind by mistake.
 fn check_text(text: &str) -> Result<(), &'static str> {
-    if text.starts_with(['"', '\'']) || text.ends_with(['"', '\'']) {
+    let ends = [text.as_bytes().first(), text.as_bytes().last()];
+    if ends.into_iter().flatten().any(|end| matches!(end, b'"' | b'\'')) {
         return Err("must not begin or end with quotes");
     }
     if text.contains(char::is_control) {
@@ -128,6 +129,11 @@ fn check_text(text: &str) -> Result<(), &'static str> {
         return Err("must not contain blanks; write them as %20");
     }
     Ok(())
+}
+
+/// Where the first of some ASCII characters stands.
+fn place_of(text: &str, characters: &[u8]) -> Option<usize> {
+    text.bytes().position(|byte| characters.contains(&byte))
 }
 
 fn check_authority(authority: &str) -> Result<(), &'static str> {
@@ -148,7 +154,7 @@ fn check_authority(authority: &str) -> Result<(), &'static str> {
     if host.is_empty() {
         return Err(HOST);
     }
-    if host.contains(['"', '\'', '<', '>', '\\', '^', '`', '{', '|', '}', '[', ']']) {
+    if place_of(host, b"\"'<>\\^`{|}[]").is_some() {
         return Err("has a character in the host that cannot be there");
     }
     // `http://host:/` is allowed by RFC 3986 §3.2.3.

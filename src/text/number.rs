@@ -337,7 +337,7 @@ pub(crate) fn write_bound(bound: f64, out: &mut [u8; LONGEST]) -> usize {
 
 /// Reads decimal digits and nothing else.
 #[cfg(feature = "process")]
-#[inline]
+#[inline(never)]
 pub(crate) fn unsigned(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {
         return None;

@@ -1,9 +1,11 @@
 //! The table of flags: to add one is to add a line here, and its effect where its command is read.
 
+use std::vec::Vec;
+
 use crate::exporter::collectors;
 
 /// A flag of the command line, without its dashes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Flag {
     pub(crate) long: &'static str,
     pub(super) short: Option<char>,
@@ -23,6 +25,15 @@ pub(crate) enum Kind {
     /// Nothing, and nothing else counts: the program answers and ends.
     Question,
 }
+
+impl PartialEq for Flag {
+    /// Each flag is one of the statics.
+    fn eq(&self, other: &Self) -> bool {
+        core::ptr::eq(self, other)
+    }
+}
+
+impl Eq for Flag {}
 
 impl Flag {
     pub(crate) const fn new(long: &'static str, kind: Kind, help: &'static [&'static str]) -> Self {
@@ -191,8 +202,12 @@ pub(super) const HASH_PASSWORD: Groups =
 const OTHER: (&str, &[&Flag]) = ("Other", &[&HELP, &VERSION]);
 
 /// All flags of a table.
-pub(super) fn all(groups: Groups) -> impl Iterator<Item = &'static Flag> {
-    let collectors = groups.collectors.then(collectors::all).into_iter().flatten();
-    let own = groups.own.iter().flat_map(|(_, flags)| flags.iter().copied());
-    own.chain(collectors.flat_map(|entry| [&entry.switch].into_iter().chain(entry.flags.iter().copied())))
+pub(super) fn all(groups: Groups) -> Vec<&'static Flag> {
+    let mut flags = Vec::new();
+    groups.own.iter().for_each(|(_, own)| flags.extend_from_slice(own));
+    for entry in collectors::all().filter(|_| groups.collectors) {
+        flags.push(&entry.switch);
+        flags.extend_from_slice(entry.flags);
+    }
+    flags
 }

@@ -130,17 +130,11 @@ impl Default for Options {
 
 fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
     let mut options = Options::default();
-    let (mut external, mut prefix) = (None, None);
+    let mut prefixes = Prefixes::default();
     let mut reader = Reader::new(arguments, SERVE);
     while let Some(given) = reader.next()? {
         match given {
-            Given::Value(flag, value) if *flag == EXTERNAL_URL && !value.is_empty() => {
-                external = Some(with(flag, text(flag, value)?, Prefix::of_url)?);
-            }
-            Given::Value(flag, value) if *flag == ROUTE_PREFIX && !value.is_empty() => {
-                prefix = Some(with(flag, text(flag, value)?, Prefix::of_path)?);
-            }
-            Given::Value(flag, value) => options.take_value(flag, value)?,
+            Given::Value(flag, value) => options.take_value(&mut prefixes, flag, value)?,
             Given::Switch(flag, on) => options.take_switch(flag, on)?,
             Given::Question(flag) => return Ok(answer(flag, Topic::Program)),
             Given::Word(word) => {
@@ -154,35 +148,55 @@ fn serve(arguments: Vec<OsString>) -> Result<Command, Usage> {
         options.listen.push(DEFAULT_ADDRESS.to_string());
     }
     // The path of the external URL is only the default.
-    options.prefix = prefix.or(external).unwrap_or_default();
+    options.prefix = prefixes.route.or(prefixes.external).unwrap_or_default();
     Ok(Command::Serve(Box::new(options)))
 }
 
+/// What the two flags say of the prefix.
+#[derive(Default)]
+struct Prefixes {
+    external: Option<Prefix>,
+    route: Option<Prefix>,
+}
+
 impl Options {
-    fn take_value(&mut self, flag: &Flag, value: OsString) -> Result<(), Usage> {
+    fn take_value(&mut self, prefixes: &mut Prefixes, flag: &Flag, value: OsString) -> Result<(), Usage> {
+        // The only one that need not be UTF-8.
+        if *flag == CONFIG_FILE {
+            if !value.is_empty() {
+                self.config_file = Some(file(flag, value)?);
+            }
+            return Ok(());
+        }
+        let value = text(flag, value)?;
+        if flag.is_of_collector() {
+            self.collectors.give(flag, value);
+            return Ok(());
+        }
+        // An empty value of the others means none, as in the Go exporters.
+        if value.is_empty() {
+            let must_be_filled = [&LISTEN, &LOG_LEVEL, &LOG_FORMAT].contains(&flag);
+            return if must_be_filled { Err(empty(flag)) } else { Ok(()) };
+        }
+        self.read_value(prefixes, flag, &value)
+            .map_err(|problem| Usage(format!("--{}={}: {problem}", flag.long, unquoted(&value))))
+    }
+
+    /// Reads a value that is not empty, or says what is wrong with it.
+    fn read_value(&mut self, prefixes: &mut Prefixes, flag: &Flag, value: &str) -> Result<(), &'static str> {
         match flag {
-            flag if *flag == LISTEN => self.listen.push(filled(flag, value)?),
-            flag if *flag == LOG_LEVEL => self.log_level = level(&filled(flag, value)?)?,
-            flag if *flag == LOG_FORMAT => {
-                self.log_format = with(flag, filled(flag, value)?, LogFormat::read)?;
-            }
-            flag if flag.is_of_collector() => self.collectors.give(flag, text(flag, value)?),
-            // An empty value of the others means none, as in the Go exporters.
-            _ if value.is_empty() => {}
-            flag if *flag == CONFIG_FILE => self.config_file = Some(file(flag, value)?),
-            flag if *flag == TELEMETRY_PATH => {
-                self.telemetry_path = Some(with(flag, text(flag, value)?, telemetry_path)?);
-            }
-            flag if *flag == MAX_REQUESTS => {
-                self.max_requests = with(flag, text(flag, value)?, max_requests)?
-            }
-            flag if *flag == PROCFS => self.paths.procfs = text(flag, value)?,
-            flag if *flag == SYSFS => self.paths.sysfs = text(flag, value)?,
-            flag if *flag == ROOTFS => self.paths.rootfs = text(flag, value)?,
-            flag if *flag == UDEV_DATA => self.paths.udev_data = text(flag, value)?,
-            // Read where it may be empty.
-            flag if *flag == EXTERNAL_URL || *flag == ROUTE_PREFIX => {}
-            flag => return Err(Usage(format!("--{} has no meaning here", flag.long))),
+            flag if *flag == LISTEN => self.listen.push(value.into()),
+            flag if *flag == LOG_LEVEL => self.log_level = level(value)?,
+            flag if *flag == LOG_FORMAT => self.log_format = LogFormat::read(value)?,
+            flag if *flag == TELEMETRY_PATH => self.telemetry_path = Some(telemetry_path(value)?),
+            flag if *flag == MAX_REQUESTS => self.max_requests = max_requests(value)?,
+            flag if *flag == PROCFS => self.paths.procfs = value.into(),
+            flag if *flag == SYSFS => self.paths.sysfs = value.into(),
+            flag if *flag == ROOTFS => self.paths.rootfs = value.into(),
+            flag if *flag == UDEV_DATA => self.paths.udev_data = value.into(),
+            flag if *flag == EXTERNAL_URL => prefixes.external = Some(Prefix::of_url(value)?),
+            flag if *flag == ROUTE_PREFIX => prefixes.route = Some(Prefix::of_path(value)?),
+            _ => return Err("the flag has no meaning here"),
         }
         Ok(())
     }
@@ -260,43 +274,43 @@ fn text(flag: &Flag, value: OsString) -> Result<String, Usage> {
 }
 
 /// Text that must not be empty.
+#[cfg(feature = "web-config")]
 fn filled(flag: &Flag, value: OsString) -> Result<String, Usage> {
     match text(flag, value)? {
-        value if value.is_empty() => Err(Usage(format!("--{} needs a value that is not empty", flag.long))),
+        value if value.is_empty() => Err(empty(flag)),
         value => Ok(value),
     }
 }
 
-/// A value that is read by a function, which says what is wrong with it.
-fn with<T>(
-    flag: &Flag,
-    value: String,
-    read: impl FnOnce(&str) -> Result<T, &'static str>,
-) -> Result<T, Usage> {
-    read(&value).map_err(|problem| Usage(format!("--{}={}: {problem}", flag.long, unquoted(&value))))
+fn empty(flag: &Flag) -> Usage {
+    Usage(format!("--{} needs a value that is not empty", flag.long))
 }
 
-fn level(word: &str) -> Result<LevelFilter, Usage> {
+fn level(word: &str) -> Result<LevelFilter, &'static str> {
     match word {
         "debug" => Ok(LevelFilter::Debug),
         "info" => Ok(LevelFilter::Info),
         "warn" => Ok(LevelFilter::Warn),
         "error" => Ok(LevelFilter::Error),
-        _ => Err(Usage(format!("--log.level={}: must be debug, info, warn or error", unquoted(word)))),
+        _ => Err("must be debug, info, warn or error"),
     }
 }
 
 /// Something that was typed, in quotes, on one line and not too long.
 pub(super) fn shown(typed: impl AsRef<OsStr>) -> String {
-    format!("'{}'", unquoted(typed))
+    in_quotes(typed.as_ref(), "'")
 }
 
 /// The same without quotes.
 pub(super) fn unquoted(typed: impl AsRef<OsStr>) -> String {
+    in_quotes(typed.as_ref(), "")
+}
+
+#[inline(never)]
+fn in_quotes(typed: &OsStr, quote: &str) -> String {
     const LONGEST: usize = 256;
-    let text = typed.as_ref().to_string_lossy();
-    let mut out = String::new();
-    for (count, character) in text.chars().enumerate() {
+    let mut out = String::from(quote);
+    for (count, character) in typed.to_string_lossy().chars().enumerate() {
         if count == LONGEST {
             out.push_str("...");
             break;
@@ -306,6 +320,7 @@ pub(super) fn unquoted(typed: impl AsRef<OsStr>) -> String {
             _ => out.extend(character.escape_debug()),
         }
     }
+    out.push_str(quote);
     out
 }
 

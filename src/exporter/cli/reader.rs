@@ -16,6 +16,7 @@ use crate::nearest::nearest;
 pub(super) struct Reader {
     parser: Parser,
     groups: Groups,
+    flags: Vec<&'static Flag>,
     seen: Vec<&'static str>,
 }
 
@@ -31,11 +32,10 @@ pub(super) enum Given {
 
 impl Reader {
     pub(super) fn new(arguments: Vec<OsString>, groups: Groups) -> Self {
-        Self { parser: Parser::from_args(arguments), groups, seen: Vec::new() }
+        Self { parser: Parser::from_args(arguments), groups, flags: all(groups), seen: Vec::new() }
     }
 
     pub(super) fn next(&mut self) -> Result<Option<Given>, Usage> {
-        let groups = self.groups;
         let argument = loop {
             let next = self.parser.next().map_err(|error| Usage(unquoted(format!("{error}"))))?;
             let Some(argument) = next else { return Ok(None) };
@@ -47,10 +47,15 @@ impl Reader {
         };
         let is_long = matches!(argument, Arg::Long(_));
         let (flag, on) = match argument {
-            Arg::Long(name) => find_long(groups, name).ok_or_else(|| unknown(groups, "--", name))?,
-            Arg::Short(letter) => match all(groups).find(|flag| flag.short == Some(letter)) {
-                Some(flag) => (flag, true),
-                None => return Err(unknown(groups, "-", &whole_word(&mut self.parser, letter))),
+            Arg::Long(name) => {
+                find_long(&self.flags, name).ok_or_else(|| unknown(self.groups, &self.flags, "--", name))?
+            }
+            Arg::Short(letter) => match self.flags.iter().find(|flag| flag.short == Some(letter)) {
+                Some(flag) => (*flag, true),
+                None => {
+                    let word = whole_word(&mut self.parser, letter);
+                    return Err(unknown(self.groups, &self.flags, "-", &word));
+                }
             },
             Arg::Value(value) => return Ok(Some(Given::Word(value))),
         };
@@ -93,12 +98,11 @@ fn is_flag(argument: &std::ffi::OsStr) -> bool {
 }
 
 /// A flag by its name, and whether it is switched on.
-fn find_long(groups: Groups, name: &str) -> Option<(&'static Flag, bool)> {
-    let by_name = all(groups).find(|flag| flag.long == name);
-    by_name.map(|flag| (flag, true)).or_else(|| {
-        let positive = name.strip_prefix("no-")?;
-        let flag = all(groups).find(|flag| flag.long == positive && flag.kind == Kind::Switch)?;
-        Some((flag, false))
+fn find_long(flags: &[&'static Flag], name: &str) -> Option<(&'static Flag, bool)> {
+    flags.iter().find_map(|flag| match name.strip_suffix(flag.long)? {
+        "" => Some((*flag, true)),
+        "no-" if flag.kind == Kind::Switch => Some((*flag, false)),
+        _ => None,
     })
 }
 
@@ -110,9 +114,9 @@ fn whole_word(parser: &mut Parser, first: char) -> String {
     word
 }
 
-fn unknown(groups: Groups, dashes: &str, name: &str) -> Usage {
+fn unknown(groups: Groups, flags: &[&'static Flag], dashes: &str, name: &str) -> Usage {
     let (no, positive) = name.strip_prefix("no-").map_or(("", name), |positive| ("no-", positive));
-    let wanted = all(groups).filter(|flag| no.is_empty() || flag.kind == Kind::Switch);
+    let wanted = flags.iter().filter(|flag| no.is_empty() || flag.kind == Kind::Switch);
     if let Some(collector) = absent::collector(positive).filter(|_| groups.collectors) {
         let cure = "docs/collectors.md says what there is instead; leave the flag out";
         return Usage(format!("--{}: there is no collector {collector}: {cure}", unquoted(positive)));

@@ -1,7 +1,7 @@
 //! A directory of the kernel's files, read relative to its descriptor (openat(2)) into buffers that are kept.
 
 use core::mem::MaybeUninit;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::vec::Vec;
 
 use rustix::buffer::spare_capacity;
@@ -10,6 +10,7 @@ use rustix::io::{Errno, read};
 
 use super::names::Names;
 use super::parse::{trim, unsigned};
+use super::path::Path;
 use super::problem::Problem;
 
 /// The longest attribute of sysfs that is read: one read(2) of so many bytes, as the kernel's own documentation
@@ -25,6 +26,9 @@ pub(crate) type Attribute = [u8; ATTRIBUTE];
 /// Never for writing, never waiting for a peer: a FIFO in the place of a file reads as empty.
 const READ: OFlags = OFlags::RDONLY.union(OFlags::CLOEXEC).union(OFlags::NONBLOCK).union(OFlags::NOCTTY);
 
+/// A directory that others are looked up in.
+const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CLOEXEC);
+
 /// An open directory.
 #[derive(Debug)]
 pub(crate) struct Dir {
@@ -33,25 +37,23 @@ pub(crate) struct Dir {
 
 impl Dir {
     /// Opens a directory by its path.
-    pub(crate) fn open(path: impl AsRef<[u8]>) -> Result<Self, Errno> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(CWD, path.as_ref(), flags, Mode::empty()).map(|descriptor| Self { descriptor })
+    pub(crate) fn open<'a>(path: impl Into<Path<'a>>) -> Result<Self, Errno> {
+        open_at(CWD, path.into(), DIRECTORY).map(|descriptor| Self { descriptor })
     }
 
     /// A directory below this one.
-    pub(crate) fn below(&self, path: impl AsRef<[u8]>) -> Result<Self, Errno> {
-        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        openat(&self.descriptor, path.as_ref(), flags, Mode::empty()).map(|descriptor| Self { descriptor })
+    pub(crate) fn below<'a>(&self, path: impl Into<Path<'a>>) -> Result<Self, Errno> {
+        open_at(self.descriptor.as_fd(), path.into(), DIRECTORY).map(|descriptor| Self { descriptor })
     }
 
     /// A file, opened for reading.
-    pub(crate) fn file(&self, path: impl AsRef<[u8]>) -> Result<OwnedFd, Errno> {
-        openat(&self.descriptor, path.as_ref(), READ, Mode::empty())
+    pub(crate) fn file<'a>(&self, path: impl Into<Path<'a>>) -> Result<OwnedFd, Errno> {
+        open_at(self.descriptor.as_fd(), path.into(), READ)
     }
 
     /// Whether there is such a file: a look at a name asks no driver, so it cannot hang as reading can.
-    pub(crate) fn look_for(&self, path: impl AsRef<[u8]>) -> Result<(), Errno> {
-        accessat(&self.descriptor, path.as_ref(), Access::EXISTS, AtFlags::empty())
+    pub(crate) fn look_for<'a>(&self, path: impl Into<Path<'a>>) -> Result<(), Errno> {
+        accessat(&self.descriptor, path.into().whole(&mut None), Access::EXISTS, AtFlags::empty())
     }
 
     /// For tests of what may hang.
@@ -61,17 +63,24 @@ impl Dir {
     }
 
     /// A whole file, of [`FILE`] bytes at most. What the buffer held is gone.
-    pub(crate) fn whole<'b>(
+    pub(crate) fn whole<'a, 'b>(
         &self,
-        path: impl AsRef<[u8]>,
+        path: impl Into<Path<'a>>,
         into: &'b mut Vec<u8>,
     ) -> Result<&'b [u8], Problem> {
-        let path = path.as_ref();
-        self.read_whole(path, into).map_err(|errno| Problem::unreadable(path, errno))?;
-        Ok(into)
+        let path = path.into();
+        match self.read_whole(path, into) {
+            Ok(()) => Ok(into),
+            Err(errno) => Err(Problem::unreadable(path, errno)),
+        }
     }
 
-    pub(crate) fn read_whole(&self, path: &[u8], into: &mut Vec<u8>) -> Result<(), Errno> {
+    pub(crate) fn read_whole<'a>(&self, path: impl Into<Path<'a>>, into: &mut Vec<u8>) -> Result<(), Errno> {
+        self.read_all(path.into(), into)
+    }
+
+    #[inline(never)]
+    fn read_all(&self, path: Path<'_>, into: &mut Vec<u8>) -> Result<(), Errno> {
         let file = self.file(path)?;
         into.clear();
         loop {
@@ -88,12 +97,12 @@ impl Dir {
     }
 
     /// An attribute of sysfs: one read(2), trimmed of white space.
-    pub(crate) fn attribute<'b>(
+    pub(crate) fn attribute<'a, 'b>(
         &self,
-        path: impl AsRef<[u8]>,
+        path: impl Into<Path<'a>>,
         into: &'b mut Attribute,
     ) -> Result<&'b [u8], Errno> {
-        self.piece(path, into).map(trim)
+        self.read_once(path.into(), into).map(trim)
     }
 
     /// The same, with a problem that names the path.
@@ -103,7 +112,16 @@ impl Dir {
 
     /// The beginning of a file: one read(2) of as many bytes as there is room for. Enough for what the kernel makes in
     /// one go, as it does everything of procfs that is shorter than a page.
-    pub(crate) fn piece<'b>(&self, path: impl AsRef<[u8]>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+    pub(crate) fn piece<'a, 'b>(
+        &self,
+        path: impl Into<Path<'a>>,
+        into: &'b mut [u8],
+    ) -> Result<&'b [u8], Errno> {
+        self.read_once(path.into(), into)
+    }
+
+    #[inline(never)]
+    fn read_once<'b>(&self, path: Path<'_>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
         let file = self.file(path)?;
         let length = loop {
             match read(&file, &mut *into) {
@@ -115,16 +133,32 @@ impl Dir {
     }
 
     /// An attribute that is a number without sign.
-    pub(crate) fn number(&self, path: impl AsRef<[u8]>) -> Option<u64> {
+    pub(crate) fn number<'a>(&self, path: impl Into<Path<'a>>) -> Option<u64> {
+        self.read_number(path.into())
+    }
+
+    #[inline(never)]
+    fn read_number(&self, path: Path<'_>) -> Option<u64> {
         let mut text = [0; ATTRIBUTE];
         unsigned(self.attribute(path, &mut text).ok()?)
     }
 
     /// The names in a directory in their order, without `.` and `..`.
-    pub(crate) fn list(&self, path: impl AsRef<[u8]>, names: &mut Names) -> Result<(), Errno> {
+    pub(crate) fn list<'a>(&self, path: impl Into<Path<'a>>, names: &mut Names) -> Result<(), Errno> {
+        self.read_names(path.into(), names)
+    }
+
+    /// The same, with a problem that names the path.
+    #[inline(never)]
+    pub(crate) fn told_list(&self, path: &[u8], names: &mut Names) -> Result<(), Problem> {
+        self.list(path, names).map_err(|errno| Problem::unreadable(path, errno))
+    }
+
+    #[inline(never)]
+    fn read_names(&self, path: Path<'_>, names: &mut Names) -> Result<(), Errno> {
         names.clear();
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = openat(&self.descriptor, path.as_ref(), flags, Mode::empty())?;
+        let directory = open_at(self.descriptor.as_fd(), path, flags)?;
         let mut buffer = [const { MaybeUninit::uninit() }; 4096];
         let mut entries = RawDir::new(&directory, &mut buffer);
         while let Some(entry) = entries.next() {
@@ -142,10 +176,25 @@ impl Dir {
     }
 
     /// Where a symbolic link leads.
-    pub(crate) fn link<'b>(&self, path: impl AsRef<[u8]>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
-        let length = readlinkat_raw(&self.descriptor, path.as_ref(), &mut *into)?;
+    pub(crate) fn link<'a, 'b>(
+        &self,
+        path: impl Into<Path<'a>>,
+        into: &'b mut [u8],
+    ) -> Result<&'b [u8], Errno> {
+        self.read_link(path.into(), into)
+    }
+
+    #[inline(never)]
+    fn read_link<'b>(&self, path: Path<'_>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        let length = readlinkat_raw(&self.descriptor, path.whole(&mut None), &mut *into)?;
         Ok(into.get(..length).unwrap_or_default())
     }
+}
+
+// One piece of code for all that is opened: collectors open files in a hundred places.
+#[inline(never)]
+fn open_at(directory: BorrowedFd<'_>, path: Path<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
+    openat(directory, path.whole(&mut None), flags, Mode::empty())
 }
 
 /// The least room for one read(2). Most files of procfs come in pieces of a page.

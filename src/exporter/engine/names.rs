@@ -35,12 +35,31 @@ impl Names {
         self.places.is_empty()
     }
 
+    #[inline(never)]
     pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
         self.places.get(at).map(|place| slice(&self.bytes, *place))
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.places.iter().map(|place| slice(&self.bytes, *place))
+    pub(crate) fn iter(&self) -> Iter<'_> {
+        Iter { names: self, next: 0 }
+    }
+}
+
+/// See [`Names::iter`].
+#[derive(Clone, Debug)]
+pub(crate) struct Iter<'a> {
+    names: &'a Names,
+    next: usize,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let name = self.names.get(self.next)?;
+        self.next += 1;
+        Some(name)
     }
 }
 
@@ -48,6 +67,7 @@ fn slice(bytes: &[u8], (begin, end): (u32, u32)) -> &[u8] {
     bytes.get(begin as usize..end as usize).unwrap_or_default()
 }
 
+#[inline(never)]
 fn natural(mut a: &[u8], mut b: &[u8]) -> core::cmp::Ordering {
     let whole = (a, b);
     while let ([first, rest_a @ ..], [second, rest_b @ ..]) = (a, b) {

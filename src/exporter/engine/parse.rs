@@ -4,14 +4,52 @@ pub(crate) use crate::text::number::unsigned;
 
 use crate::text::number::{LONGEST, write_u64};
 
-/// The lines of a file, without their ends.
-pub(crate) fn lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
-    text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty())
+/// The lines of a file that are not empty, without their ends.
+pub(crate) fn lines(text: &[u8]) -> Lines<'_> {
+    Lines(text)
 }
 
 /// The fields of a line, separated by blanks.
-pub(crate) fn fields(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(|byte| byte.is_ascii_whitespace()).filter(|field| !field.is_empty())
+pub(crate) fn fields(line: &[u8]) -> Fields<'_> {
+    Fields(line)
+}
+
+/// See [`lines`].
+#[derive(Clone, Debug)]
+pub(crate) struct Lines<'a>(&'a [u8]);
+
+/// See [`fields`].
+#[derive(Clone, Debug)]
+pub(crate) struct Fields<'a>(&'a [u8]);
+
+// Called in a hundred places, so neither is put in line.
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        while !self.0.is_empty() {
+            let (line, rest) = split_once(self.0, b'\n').unwrap_or((self.0, b""));
+            self.0 = rest;
+            if !line.is_empty() {
+                return Some(line);
+            }
+        }
+        None
+    }
+}
+
+impl<'a> Iterator for Fields<'a> {
+    type Item = &'a [u8];
+
+    #[inline(never)]
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let text = self.0.trim_ascii_start();
+        let end = text.iter().position(u8::is_ascii_whitespace).unwrap_or(text.len());
+        let (field, rest) = text.split_at_checked(end)?;
+        self.0 = rest;
+        (!field.is_empty()).then_some(field)
+    }
 }
 
 /// The text without white space and NUL at its ends.
@@ -26,6 +64,7 @@ pub(crate) fn trim(mut text: &[u8]) -> &[u8] {
 }
 
 /// Splits at the first of these bytes, which belongs to neither part.
+#[inline(never)]
 pub(crate) fn split_once(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
     let place = text.iter().position(|byte| *byte == at)?;
     Some((text.get(..place)?, text.get(place + 1..)?))
@@ -81,19 +120,21 @@ pub(crate) type Digits = [u8; LONGEST];
 pub(crate) const NO_DIGITS: Digits = [0; LONGEST];
 
 /// Text for a label: as it is if it is UTF-8, else through `spare`, with U+FFFD for what is not.
+#[inline(never)]
 pub(crate) fn lossy<'a>(bytes: &'a [u8], spare: &'a mut Spare) -> &'a str {
     if let Ok(text) = core::str::from_utf8(bytes) {
         return text;
     }
+    let spare = spare.insert([0; SPARE]);
     let length = lossy_into(bytes, spare);
     spare.get(..length).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default()
 }
 
-/// Room for text that is not UTF-8; what does not fit is cut off.
-pub(crate) type Spare = [u8; SPARE];
+/// Room for text that is not UTF-8, made when it is needed; what does not fit is cut off.
+pub(crate) type Spare = Option<[u8; SPARE]>;
 
-/// Empty room.
-pub(crate) const NO_TEXT: Spare = [0; SPARE];
+/// No room yet.
+pub(crate) const NO_TEXT: Spare = None;
 
 const SPARE: usize = 512;
 

@@ -1,15 +1,64 @@
 //! Paths put together on the stack.
 
-/// A path made of pieces: `joined(&[b"class/net/", name, b"/mtu"])`.
+use super::patience::{Batch, Question};
+
+/// A path below a directory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Path<'a> {
+    Whole(&'a [u8]),
+    /// To be put together.
+    Pieces(&'a [&'a [u8]]),
+}
+
+/// A path made of pieces: `pieces(&[b"class/net/", name, b"/mtu"])`.
+pub(crate) const fn pieces<'a>(pieces: &'a [&'a [u8]]) -> Path<'a> {
+    Path::Pieces(pieces)
+}
+
+impl<'a> Path<'a> {
+    /// In one piece, which may take the room.
+    pub(super) fn whole<'r>(self, room: &'r mut Option<Joined>) -> &'r [u8]
+    where
+        'a: 'r,
+    {
+        match self {
+            Self::Whole(path) => path,
+            Self::Pieces(pieces) => {
+                let path: &'r Joined = room.insert(joined(pieces));
+                path.as_ref()
+            }
+        }
+    }
+}
+
+impl<'a, P: AsRef<[u8]> + ?Sized> From<&'a P> for Path<'a> {
+    fn from(path: &'a P) -> Self {
+        Self::Whole(path.as_ref())
+    }
+}
+
+impl Batch {
+    /// Asks for an attribute below sysfs whose path is made of pieces.
+    #[inline(never)]
+    pub(crate) fn ask_attribute(&mut self, pieces: &[&[u8]]) -> usize {
+        self.ask(Question::Sysfs, joined(pieces))
+    }
+}
+
+/// The pieces as one text on the stack.
 ///
 /// What is longer than [`LONGEST`] becomes a path that no file has (ENAMETOOLONG).
-pub(crate) fn joined(pieces: &[&[u8]]) -> Path {
-    let mut path = Path { bytes: [b'x'; LONGEST], length: 0 };
+#[inline(never)]
+pub(crate) fn joined(pieces: &[&[u8]]) -> Joined {
+    let mut path = Joined { bytes: [b'x'; LONGEST], length: 0 };
     for piece in pieces {
         let end = path.length + piece.len();
         match path.bytes.get_mut(path.length..end) {
             Some(room) => room.copy_from_slice(piece),
-            None => return Path { bytes: [b'x'; LONGEST], length: LONGEST },
+            None => {
+                path = Joined { bytes: [b'x'; LONGEST], length: LONGEST };
+                break;
+            }
         }
         path.length = end;
     }
@@ -21,18 +70,18 @@ pub(crate) const LONGEST: usize = 512;
 
 /// A path on the stack.
 #[derive(Clone, Copy)]
-pub(crate) struct Path {
+pub(crate) struct Joined {
     bytes: [u8; LONGEST],
     length: usize,
 }
 
-impl AsRef<[u8]> for Path {
+impl AsRef<[u8]> for Joined {
     fn as_ref(&self) -> &[u8] {
         self.bytes.get(..self.length).unwrap_or_default()
     }
 }
 
-impl core::fmt::Debug for Path {
+impl core::fmt::Debug for Joined {
     fn fmt(&self, out: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         std::string::String::from_utf8_lossy(self.as_ref()).fmt(out)
     }

@@ -6,6 +6,7 @@ use std::io;
 use rustix::io::Errno;
 
 use super::parse::lossy_into;
+use super::path::Path;
 
 /// Why a collector failed, or that this machine has nothing for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,12 +23,12 @@ pub(crate) enum Problem {
 
 impl Problem {
     /// A path that could not be read, or that is not as documented.
-    pub(crate) fn unreadable(path: impl AsRef<[u8]>, errno: Errno) -> Self {
-        Self::Unreadable(Place::new(path.as_ref()), errno)
+    pub(crate) fn unreadable<'a>(path: impl Into<Path<'a>>, errno: Errno) -> Self {
+        Self::Unreadable(Place::new(path.into()), errno)
     }
 
-    pub(crate) fn malformed(path: impl AsRef<[u8]>) -> Self {
-        Self::Malformed(Place::new(path.as_ref()))
+    pub(crate) fn malformed<'a>(path: impl Into<Path<'a>>) -> Self {
+        Self::Malformed(Place::new(path.into()))
     }
 
     /// Whether the hardware or the kernel option is only absent.
@@ -65,9 +66,11 @@ pub(crate) struct Place {
 impl Place {
     const LONGEST: usize = 96;
 
-    fn new(path: &[u8]) -> Self {
+    #[cold]
+    #[inline(never)]
+    fn new(path: Path<'_>) -> Self {
         let mut text = [0; Self::LONGEST];
-        let length = lossy_into(path, &mut text);
+        let length = lossy_into(path.whole(&mut None), &mut text);
         Self { text, length }
     }
 
@@ -95,9 +98,9 @@ mod tests {
         assert!(!problem.is_no_data());
         assert!(Problem::unreadable("x", Errno::NOENT).is_no_data());
         assert_eq!(
-            Problem::malformed([b'a', 0xff]).to_string(),
+            Problem::malformed(&[b'a', 0xff]).to_string(),
             "a\u{fffd} is not as the kernel documents it"
         );
-        assert_eq!(Place::new(&[b'x'; 300]).as_str().len(), Place::LONGEST);
+        assert_eq!(Place::new(Path::Whole(&[b'x'; 300])).as_str().len(), Place::LONGEST);
     }
 }

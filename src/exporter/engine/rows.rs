@@ -1,5 +1,6 @@
 //! Samples that are found device by device and shown family by family.
 
+use core::cmp::Ordering;
 use std::vec::Vec;
 
 use crate::text::{Kind, Number, Page};
@@ -36,6 +37,7 @@ impl Rows {
     }
 
     /// Adds a sample. Those of one family must agree in kind and help; the name is put together of its pieces.
+    #[inline]
     pub(crate) fn add(
         &mut self,
         kind: Kind,
@@ -43,6 +45,19 @@ impl Rows {
         help: &'static str,
         labels: &[(&str, &str)],
         value: impl Into<Number>,
+    ) {
+        self.add_number(kind, name, help, labels, value.into());
+    }
+
+    // One piece of code for all kinds of numbers.
+    #[inline(never)]
+    fn add_number(
+        &mut self,
+        kind: Kind,
+        name: &[&str],
+        help: &'static str,
+        labels: &[(&str, &str)],
+        value: Number,
     ) {
         let Ok(begin) = u32::try_from(self.text.len()) else { return };
         name.iter().for_each(|piece| self.text.extend_from_slice(piece.as_bytes()));
@@ -54,7 +69,7 @@ impl Rows {
         }
         if let Ok(end) = u32::try_from(self.text.len()) {
             let (name, labels) = ((begin, middle), (middle, end));
-            self.rows.push(Row { name, labels, kind, help, value: value.into() });
+            self.rows.push(Row { name, labels, kind, help, value });
         }
     }
 
@@ -62,10 +77,13 @@ impl Rows {
     pub(crate) fn write(&mut self, page: &mut Page<'_>) {
         let Self { text, rows } = self;
         let text: &[u8] = text;
-        let series = |row: &Row| (slice(text, row.name), slice(text, row.labels));
-        rows.sort_unstable_by(|a, b| series(a).cmp(&series(b)).then(a.name.cmp(&b.name)));
-        rows.dedup_by(|b, a| series(a) == series(b));
-        rows.sort_unstable_by(|a, b| slice(text, a.name).cmp(slice(text, b.name)).then(a.name.cmp(&b.name)));
+        // First by their labels too, then within a family as they were found.
+        for with_labels in [true, false] {
+            rows.sort_unstable_by(|a, b| order(text, a, b, with_labels).then(a.name.cmp(&b.name)));
+            if with_labels {
+                rows.dedup_by(|b, a| order(text, a, b, true).is_eq());
+            }
+        }
         for family in rows.chunk_by(|a, b| slice(text, a.name) == slice(text, b.name)) {
             let Some(first) = family.first() else { continue };
             let name = core::str::from_utf8(slice(text, first.name)).unwrap_or_default();
@@ -77,6 +95,13 @@ impl Rows {
             }
         }
     }
+}
+
+/// By the name, and by the labels.
+#[inline(never)]
+fn order(text: &[u8], a: &Row, b: &Row, with_labels: bool) -> Ordering {
+    let names = slice(text, a.name).cmp(slice(text, b.name));
+    if with_labels { names.then_with(|| slice(text, a.labels).cmp(slice(text, b.labels))) } else { names }
 }
 
 fn slice(text: &[u8], (begin, end): (u32, u32)) -> &[u8] {

@@ -25,39 +25,58 @@ impl Seen {
 
     /// Adds a text; whether it has not been there before.
     pub(crate) fn is_new(&mut self, text: &[u8]) -> bool {
+        self.is_new_mark(mark(&[text]))
+    }
+
+    /// Whether the text of a mark is there.
+    pub(crate) fn has_mark(&self, mark: u64) -> bool {
+        place(&self.table, mixed(mark)).and_then(|at| self.table.get(at)).is_some_and(|found| *found != 0)
+    }
+
+    /// Adds a text by its mark; whether it has not been there before.
+    #[inline(never)]
+    pub(crate) fn is_new_mark(&mut self, mark: u64) -> bool {
         if self.used * 2 >= self.table.len() {
             let room = (self.table.len() * 2).max(SMALLEST);
             for hash in core::mem::replace(&mut self.table, vec![0; room]) {
                 put(&mut self.table, hash);
             }
         }
-        let hash = mark(&[text]);
-        // The higher bits are mixed best, the lower ones choose the place; 0 is an empty place.
-        let new = put(&mut self.table, (hash ^ hash >> 32).max(1));
+        let new = put(&mut self.table, mixed(mark));
         self.used += usize::from(new);
         new
     }
 }
 
+/// The higher bits are mixed best, the lower ones choose the place; 0 is an empty place.
+const fn mixed(mark: u64) -> u64 {
+    match mark ^ mark >> 32 {
+        0 => 1,
+        mixed => mixed,
+    }
+}
+
 const SMALLEST: usize = 64;
 
+/// Puts a hash where it belongs; whether it was not there.
 fn put(table: &mut [u64], hash: u64) -> bool {
-    if hash == 0 {
-        return false;
+    match place(table, hash).and_then(|at| table.get_mut(at)) {
+        Some(free) if *free == 0 => {
+            *free = hash;
+            hash != 0
+        }
+        _ => false,
     }
+}
+
+/// Where a hash is, or the empty place where it would be.
+fn place(table: &[u64], hash: u64) -> Option<usize> {
     let mask = table.len().wrapping_sub(1);
     let mut at = hash as usize & mask;
-    while let Some(place) = table.get_mut(at) {
-        if *place == 0 {
-            *place = hash;
-            return true;
-        }
-        if *place == hash {
-            break;
-        }
+    while *table.get(at)? != 0 && table.get(at) != Some(&hash) {
         at = (at + 1) & mask;
     }
-    false
+    Some(at)
 }
 
 /// A number for texts in their order, FNV-1a. That of two different ones is the same once in 2^64.

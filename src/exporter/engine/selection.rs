@@ -3,7 +3,6 @@
 use std::format;
 use std::string::String;
 
-use super::parse::Spare;
 use crate::text::{form_decoded, pairs};
 
 /// A set of collectors, by their place in the list of all.
@@ -12,6 +11,9 @@ pub(crate) struct Selection(u64);
 
 /// The most collectors that the program can have.
 pub(crate) const MOST: usize = 64;
+
+/// No collector has a longer name.
+const LONGEST_NAME: usize = 512;
 
 /// What a name in a query is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,7 +46,7 @@ impl Selection {
             } else {
                 continue;
             };
-            let mut name: Spare = super::parse::NO_TEXT;
+            let mut name = [0; LONGEST_NAME];
             let mut length = 0;
             for (place, byte) in name.iter_mut().zip(form_decoded(value)) {
                 *place = byte;

@@ -13,8 +13,8 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{fields, split_once, trim, unsigned};
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Batch, Question};
+use crate::exporter::engine::path::pieces;
+use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::{Pool, Scratch};
 use crate::exporter::engine::source::{Entry, Source};
@@ -67,9 +67,9 @@ const GOVERNORS: usize = GOVERNOR + 1;
 impl Source for Cpufreq {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, batch, file, .. } = scratch;
-        machine.sysfs.list(DIRECTORY, names).map_err(|errno| Problem::unreadable(DIRECTORY, errno))?;
+        machine.sysfs.told_list(DIRECTORY, names)?;
         // A kernel that cannot switch processors off has no such file.
-        let offline = machine.sysfs.whole(joined(&[DIRECTORY, b"offline"]), file).unwrap_or_default();
+        let offline = machine.sysfs.whole(pieces(&[DIRECTORY, b"offline"]), file).unwrap_or_default();
         batch.clear();
         self.plans.with(|plan| {
             plan.find(machine, names, offline, batch);
@@ -110,7 +110,7 @@ impl Plan {
             if is_listed(number, offline) {
                 continue;
             }
-            let policy = match machine.sysfs.link(joined(&[DIRECTORY, name, b"/cpufreq"]), &mut room) {
+            let policy = match machine.sysfs.link(pieces(&[DIRECTORY, name, b"/cpufreq"]), &mut room) {
                 Ok(target) => policy_of(target),
                 // Older kernels: a directory of its own.
                 Err(Errno::INVAL) => None,
@@ -136,8 +136,7 @@ impl Plan {
 }
 
 fn ask(cpu: &[u8], batch: &mut Batch) -> usize {
-    let mut about =
-        |file: &str| batch.ask(Question::Sysfs, joined(&[DIRECTORY, cpu, b"/cpufreq/", file.as_bytes()]));
+    let mut about = |file: &str| batch.ask_attribute(&[DIRECTORY, cpu, b"/cpufreq/", file.as_bytes()]);
     let mut first = None;
     for (file, ..) in &CLOCKS {
         first.get_or_insert(about(file));

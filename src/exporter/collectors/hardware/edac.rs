@@ -11,8 +11,8 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{NO_TEXT, lossy, unsigned};
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Batch, Question};
+use crate::exporter::engine::path::pieces;
+use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::{Pool, Scratch};
@@ -92,6 +92,7 @@ struct Plan {
 }
 
 /// A counter; its texts are places in [`Plan::texts`].
+#[derive(Clone, Copy)]
 struct Count {
     sort: usize,
     of: Of,
@@ -129,18 +130,9 @@ impl Plan {
         let Self { controllers, rows, files, texts, counts, .. } = self;
         texts.clear();
         counts.clear();
-        let mut keep = |text: &str| {
-            texts.push(text.as_bytes());
-            texts.len() - 1
-        };
-        let unknown = keep(UNKNOWN);
-        let mut count = |count: Count| {
-            if counts.len() < MOST_COUNTS {
-                counts.push(count);
-            }
-        };
+        let unknown = keep(texts, UNKNOWN);
         for name in controllers.iter() {
-            let Some(controller) = number_after(name, "mc").map(&mut keep) else { continue };
+            let Some(controller) = number_after(name, "mc").map(|text| keep(texts, text)) else { continue };
             let none = Count {
                 sort: 0,
                 of: Of::Controller,
@@ -150,35 +142,42 @@ impl Plan {
                 question: 0,
                 label: None,
             };
-            let mut file = |path: &[&[u8]]| {
-                batch.ask(Question::Sysfs, joined(&[DIRECTORY, name, b"/", joined(path).as_ref()]))
-            };
             for (sort, (letters, _)) in SORTS.iter().enumerate() {
-                let question = file(&[letters.as_bytes(), b"_count"]);
-                count(Count { sort, question, ..none });
+                let path = [DIRECTORY, name, b"/", letters.as_bytes(), b"_count"];
+                ask(&path, Count { sort, ..none }, counts, batch);
                 // Errors of a row that is not known.
-                let question = file(&[letters.as_bytes(), b"_noinfo_count"]);
-                count(Count { sort, of: Of::Row, question, ..none });
+                let path = [DIRECTORY, name, b"/", letters.as_bytes(), b"_noinfo_count"];
+                ask(&path, Count { sort, of: Of::Row, ..none }, counts, batch);
             }
-            let _ = machine.sysfs.list(joined(&[DIRECTORY, name]), rows);
+            let _ = machine.sysfs.list(pieces(&[DIRECTORY, name]), rows);
             for row_name in rows.iter() {
-                let Some(row) = number_after(row_name, "csrow").map(&mut keep) else { continue };
+                let Some(row) = number_after(row_name, "csrow").map(|text| keep(texts, text)) else {
+                    continue;
+                };
                 for (sort, (letters, _)) in SORTS.iter().enumerate() {
-                    let question = file(&[row_name, b"/", letters.as_bytes(), b"_count"]);
-                    count(Count { sort, of: Of::Row, row, question, ..none });
+                    let path = [DIRECTORY, name, b"/", row_name, b"/", letters.as_bytes(), b"_count"];
+                    ask(&path, Count { sort, of: Of::Row, row, ..none }, counts, batch);
                 }
-                let _ = machine.sysfs.list(joined(&[DIRECTORY, name, b"/", row_name]), files);
+                let _ = machine.sysfs.list(pieces(&[DIRECTORY, name, b"/", row_name]), files);
                 for channel_name in files.iter() {
-                    let channel =
-                        channel_name.strip_suffix(b"_ce_count").and_then(|name| number_after(name, "ch"));
-                    let Some(channel) = channel else { continue };
-                    let part = |last: &'static [u8]| joined(&[row_name, b"/ch", channel.as_bytes(), last]);
-                    let label = Some(file(&[part(b"_dimm_label").as_ref()]));
-                    let questions =
-                        [file(&[part(b"_ce_count").as_ref()]), file(&[part(b"_ue_count").as_ref()])];
-                    let channel = keep(channel);
-                    for (sort, question) in questions.into_iter().enumerate() {
-                        count(Count { sort, of: Of::Channel, row, channel, question, label, ..none });
+                    let start = channel_name.strip_suffix(b"_ce_count");
+                    let Some((start, number)) =
+                        start.and_then(|start| Some((start, number_after(start, "ch")?)))
+                    else {
+                        continue;
+                    };
+                    let path = [DIRECTORY, name, b"/", row_name, b"/", start, b"_dimm_label"];
+                    let label = Some(batch.ask_attribute(&path));
+                    let channel = keep(texts, number);
+                    for (sort, (letters, _)) in SORTS.iter().enumerate() {
+                        let letters = letters.as_bytes();
+                        let path = [DIRECTORY, name, b"/", row_name, b"/", start, b"_", letters, b"_count"];
+                        ask(
+                            &path,
+                            Count { sort, of: Of::Channel, row, channel, label, ..none },
+                            counts,
+                            batch,
+                        );
                     }
                 }
             }
@@ -209,6 +208,19 @@ impl Plan {
             };
             rows.add(Kind::Counter, &[name], help, labels.unwrap_or_default(), number);
         }
+    }
+}
+
+fn keep(texts: &mut Names, text: &str) -> usize {
+    texts.push(text.as_bytes());
+    texts.len() - 1
+}
+
+/// Asks for a counter.
+fn ask(path: &[&[u8]], count: Count, counts: &mut Vec<Count>, batch: &mut Batch) {
+    let question = batch.ask_attribute(path);
+    if counts.len() < MOST_COUNTS {
+        counts.push(Count { question, ..count });
     }
 }
 

@@ -11,8 +11,8 @@ use crate::exporter::engine::filter::regex;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{NO_TEXT, lossy, signed};
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Batch, Question};
+use crate::exporter::engine::path::pieces;
+use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
@@ -125,7 +125,7 @@ const LABELS: usize = 12;
 impl Source for PowerSupplies {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, more_names, numbers, rows, batch, other, .. } = scratch;
-        machine.sysfs.list(CLASS, names).map_err(|errno| Problem::unreadable(CLASS, errno))?;
+        machine.sysfs.told_list(CLASS, names)?;
         batch.clear();
         rows.clear();
         // Which attribute of which supply each question is about.
@@ -173,13 +173,13 @@ fn ask(
     asked: &mut Vec<u64>,
     batch: &mut Batch,
 ) {
-    if machine.sysfs.list(joined(&[CLASS, supply]), files).is_err() {
+    if machine.sysfs.list(pieces(&[CLASS, supply]), files).is_err() {
         return;
     }
     for file in files.iter() {
         let known = ATTRIBUTES.iter().position(|(attribute, ..)| attribute.as_bytes() == file);
         if let Some(known) = known {
-            batch.ask(Question::Sysfs, joined(&[CLASS, supply, b"/", file]));
+            batch.ask_attribute(&[CLASS, supply, b"/", file]);
             asked.push(number_of(place, known));
         }
     }

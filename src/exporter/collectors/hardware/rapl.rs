@@ -11,8 +11,8 @@ use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{NO_TEXT, lossy, split_once, unsigned};
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Answer, Question};
+use crate::exporter::engine::path::pieces;
+use crate::exporter::engine::patience::Answer;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -45,7 +45,7 @@ const HELP: &str = "Energy used, in joules.";
 impl Source for Rapl {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, more_names: zones, numbers, rows, batch, other, .. } = scratch;
-        machine.sysfs.list(CLASS, names).map_err(|errno| Problem::unreadable(CLASS, errno))?;
+        machine.sysfs.told_list(CLASS, names)?;
         batch.clear();
         rows.clear();
         zones.clear();
@@ -54,13 +54,13 @@ impl Source for Rapl {
         for (place, name) in names.iter().enumerate().take(MOST_ZONES) {
             // Only zones have a name. The kernel answers this itself, without the hardware: it is read in place.
             let mut text = [0; ATTRIBUTE];
-            let Ok(zone) = machine.sysfs.attribute(joined(&[CLASS, name, b"/name"]), &mut text) else {
+            let Ok(zone) = machine.sysfs.attribute(pieces(&[CLASS, name, b"/name"]), &mut text) else {
                 continue;
             };
             let (zone, index) = index_of(zone, zones, numbers);
             zones.push(zone);
             numbers.extend([place as u64, index]);
-            batch.ask(Question::Sysfs, joined(&[CLASS, name, b"/energy_uj"]));
+            batch.ask_attribute(&[CLASS, name, b"/energy_uj"]);
         }
         machine.patience.ask(batch, &|| page.is_expired());
         let mut forbidden = 0;

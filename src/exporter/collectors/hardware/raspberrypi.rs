@@ -5,14 +5,14 @@
 //! Mainline kernels have no such file; there the driver raspberrypi-hwmon shows an under-voltage as
 //! `node_hwmon_in_lcrit_alarm_volts`.
 
+use crate::exporter::engine::path::pieces;
 use std::boxed::Box;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::hexadecimal;
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Answer, Question};
+use crate::exporter::engine::patience::Answer;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -54,12 +54,12 @@ impl Source for RaspberryPi {
             names.clear();
         }
         for device in devices(names) {
-            batch.ask(Question::Sysfs, joined(&[DRIVER, device, b"/", FILE]));
+            batch.ask_attribute(&[DRIVER, device, b"/", FILE]);
         }
         if batch.is_empty() {
-            let path = joined(&[DEVICE, FILE]);
-            machine.sysfs.look_for(path).map_err(|errno| Problem::unreadable(FILE, errno))?;
-            batch.ask(Question::Sysfs, path);
+            let path = [DEVICE, FILE];
+            machine.sysfs.look_for(pieces(&path)).map_err(|errno| Problem::unreadable(FILE, errno))?;
+            batch.ask_attribute(&path);
         }
         machine.patience.ask(batch, &|| page.is_expired());
         let answers = (0..MOST_DEVICES).filter_map(|question| batch.text(question));

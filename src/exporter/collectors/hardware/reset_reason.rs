@@ -16,8 +16,7 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{NO_TEXT, lossy, signed};
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Batch, Question};
+use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -100,12 +99,12 @@ impl ResetReason {
         }
         for device in devices.iter().take(MOST_DEVICES) {
             for attribute in IN_WORDS {
-                batch.ask(Question::Sysfs, joined(&[PLATFORM, device, b"/", attribute.as_bytes()]));
+                batch.ask_attribute(&[PLATFORM, device, b"/", attribute.as_bytes()]);
             }
         }
         let first = devices.len().min(MOST_DEVICES) * IN_WORDS.len();
         for name in watchdogs.iter() {
-            batch.ask(Question::Sysfs, joined(&[watchdog::CLASS, name, IN_BITS]));
+            batch.ask_attribute(&[watchdog::CLASS, name, IN_BITS]);
         }
         machine.patience.ask(batch, &|| page.is_expired());
         let mut found = self.lock();

@@ -10,8 +10,7 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{NO_TEXT, lossy, signed};
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Batch, Question};
+use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -43,7 +42,7 @@ impl Source for ThermalZone {
         batch.clear();
         for device in devices(names) {
             for file in device.what.files() {
-                batch.ask(Question::Sysfs, joined(&[CLASS, device.name, file]));
+                batch.ask_attribute(&[CLASS, device.name, file]);
             }
         }
         machine.patience.ask(batch, &|| page.is_expired());

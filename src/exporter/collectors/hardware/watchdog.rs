@@ -7,8 +7,7 @@ use std::vec::Vec;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, lossy, signed};
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Batch, Question};
+use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
@@ -70,13 +69,13 @@ pub(super) const REASONS: [(i64, &str); 7] = [
 impl Source for Watchdog {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, rows, batch, other, .. } = scratch;
-        machine.sysfs.list(CLASS, names).map_err(|errno| Problem::unreadable(CLASS, errno))?;
+        machine.sysfs.told_list(CLASS, names)?;
         batch.clear();
         rows.clear();
         let files = || NUMBERS.iter().map(|(file, ..)| *file).chain(TEXTS);
         for name in names.iter() {
             for file in files() {
-                batch.ask(Question::Sysfs, joined(&[CLASS, name, b"/", file.as_bytes()]));
+                batch.ask_attribute(&[CLASS, name, b"/", file.as_bytes()]);
             }
         }
         machine.patience.ask(batch, &|| page.is_expired());

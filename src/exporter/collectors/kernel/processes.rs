@@ -10,7 +10,7 @@ use crate::exporter::engine::dir::Dir;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{fields, unsigned};
-use crate::exporter::engine::path::joined;
+use crate::exporter::engine::path::{Path, pieces};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -73,17 +73,17 @@ impl Default for Counts {
 impl Counts {
     /// Adds a process; one that has ended meanwhile counts no more.
     fn add(&mut self, procfs: &Dir, pid: &[u8], tids: &mut Names) {
-        let Some((state, threads)) = state(procfs, joined(&[pid, b"/stat"]).as_ref()) else { return };
+        let Some((state, threads)) = state(procfs, pieces(&[pid, b"/stat"])) else { return };
         self.pids += 1;
         self.threads = self.threads.saturating_add(threads);
         count(&mut self.processes_by_state, state);
         // Its first thread has the state of the process.
         count(&mut self.threads_by_state, state);
-        if threads <= 1 || procfs.list(joined(&[pid, b"/task"]), tids).is_err() {
+        if threads <= 1 || procfs.list(pieces(&[pid, b"/task"]), tids).is_err() {
             return;
         }
         for tid in tids.iter().filter(|tid| *tid != pid && unsigned(tid).is_some()) {
-            if let Some((state, _)) = self::state(procfs, joined(&[pid, b"/task/", tid, b"/stat"]).as_ref()) {
+            if let Some((state, _)) = self::state(procfs, pieces(&[pid, b"/task/", tid, b"/stat"])) {
                 count(&mut self.threads_by_state, state);
             }
         }
@@ -113,7 +113,7 @@ fn count(counts: &mut [u64; 128], state: u8) {
 }
 
 /// The state, and the number of threads.
-fn state(procfs: &Dir, path: &[u8]) -> Option<(u8, u64)> {
+fn state(procfs: &Dir, path: Path<'_>) -> Option<(u8, u64)> {
     let mut room = [0; ROOM];
     let text = procfs.piece(path, &mut room).ok()?;
     // The name in parentheses may hold anything.

@@ -8,7 +8,7 @@ use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{NO_TEXT, fields, lossy};
-use crate::exporter::engine::path::joined;
+use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::patience::{Answer, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
@@ -73,7 +73,7 @@ impl Source for Bonding {
 /// How many devices a bond is made of, and how many of them are up.
 fn count(machine: &Machine, master: &[u8], names: &mut Names) -> (u64, u64) {
     let (mut slaves, mut active) = (0, 0);
-    if machine.sysfs.list(joined(&[b"class/net/", master]), names).is_err() {
+    if machine.sysfs.list(pieces(&[b"class/net/", master]), names).is_err() {
         return (slaves, active);
     }
     // Linux before 3.13 has `slave_` in the place of `lower_`.
@@ -81,9 +81,9 @@ fn count(machine: &Machine, master: &[u8], names: &mut Names) -> (u64, u64) {
     let prefix: &[u8] = if is_new { LOWER } else { b"slave_" };
     for slave in names.iter().filter(|name| name.starts_with(prefix)) {
         let mut text = [0; ATTRIBUTE];
-        let path = joined(&[b"class/net/", master, b"/", slave, b"/bonding_slave/mii_status"]);
+        let path = [&b"class/net/"[..], master, b"/", slave, b"/bonding_slave/mii_status"];
         slaves += 1;
-        active += u64::from(machine.sysfs.attribute(path, &mut text) == Ok(b"up"));
+        active += u64::from(machine.sysfs.attribute(pieces(&path), &mut text) == Ok(b"up"));
     }
     (slaves, active)
 }

@@ -129,27 +129,23 @@ fn put_together<'a>(pieces: &[&[u8]], room: &'a mut [u8; LONGEST]) -> Option<&'a
 /// The counters that are shown by default, as the node exporter's pattern has them.
 fn is_default(key: &str) -> bool {
     let Some((protocol, name)) = key.split_once('_') else { return false };
-    if key.ends_with("_InErrors") || key.ends_with("_InErrs") {
-        return true;
-    }
-    match protocol {
-        "Ip" => name == "Forwarding",
-        "Ip6" | "IpExt" => matches!(name, "InOctets" | "OutOctets"),
-        "Icmp" | "Icmp6" => matches!(name, "InMsgs" | "OutMsgs"),
-        "TcpExt" => {
-            let one = matches!(name, "TCPSynRetrans" | "TCPTimeouts" | "TCPOFOQueue" | "TCPRcvQDrop");
-            one || name.starts_with("Listen") || name.starts_with("Syncookies")
-        }
-        "Tcp" => matches!(
-            name,
-            "ActiveOpens" | "InSegs" | "OutSegs" | "OutRsts" | "PassiveOpens" | "RetransSegs" | "CurrEstab"
-        ),
-        "Udp" | "Udp6" => {
-            matches!(name, "InDatagrams" | "OutDatagrams" | "NoPorts" | "RcvbufErrors" | "SndbufErrors")
-        }
-        _ => false,
-    }
+    let listed =
+        |(protocols, names): &(&[&str], &[&str])| protocols.contains(&protocol) && names.contains(&name);
+    let begun = |start: &&str| protocol == "TcpExt" && name.starts_with(start);
+    ["_InErrors", "_InErrs"].iter().any(|end| key.ends_with(end))
+        || ["Listen", "Syncookies"].iter().any(begun)
+        || DEFAULT.iter().any(listed)
 }
+
+/// Protocols, and those of their counters that are named one by one.
+const DEFAULT: &[(&[&str], &[&str])] = &[
+    (&["Ip"], &["Forwarding"]),
+    (&["Ip6", "IpExt"], &["InOctets", "OutOctets"]),
+    (&["Icmp", "Icmp6"], &["InMsgs", "OutMsgs"]),
+    (&["TcpExt"], &["TCPSynRetrans", "TCPTimeouts", "TCPOFOQueue", "TCPRcvQDrop"]),
+    (&["Tcp"], &["ActiveOpens", "InSegs", "OutSegs", "OutRsts", "PassiveOpens", "RetransSegs", "CurrEstab"]),
+    (&["Udp", "Udp6"], &["InDatagrams", "OutDatagrams", "NoPorts", "RcvbufErrors", "SndbufErrors"]),
+];
 
 #[cfg(test)]
 mod tests {

@@ -6,7 +6,7 @@ use super::lines::{after, find};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, fields, lossy, split_once, unsigned};
-use crate::exporter::engine::path::joined;
+use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
@@ -169,7 +169,7 @@ fn of_disks(word: &[u8]) -> Option<(u64, u64)> {
 }
 
 fn show_sysfs(machine: &Machine, name: &[u8], device: &str, rows: &mut Rows) {
-    let number = |file: &[u8]| machine.sysfs.number(joined(&[b"block/", name, b"/md/", file]));
+    let number = |file: &[u8]| machine.sysfs.number(pieces(&[b"block/", name, b"/md/", file]));
     let labels = [("device", device)];
     if let Some(disks) = number(b"raid_disks") {
         rows.add(Kind::Gauge, &["node_md_raid_disks"], "Disks that the array is made of.", &labels, disks);

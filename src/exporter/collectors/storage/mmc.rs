@@ -6,8 +6,8 @@ use std::boxed::Box;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, any_base, fields, lossy};
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Batch, Question};
+use crate::exporter::engine::path::pieces;
+use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
@@ -42,14 +42,14 @@ const QUESTIONS: usize = IDENTITY.len() + 2;
 impl Source for Mmc {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, more_names, rows, batch, .. } = scratch;
-        machine.sysfs.list(CARDS, names).map_err(|errno| Problem::unreadable(CARDS, errno))?;
+        machine.sysfs.told_list(CARDS, names)?;
         if names.is_empty() {
             return Err(Problem::NoData("no card"));
         }
         batch.clear();
         for card in names.iter().take(MOST) {
             for file in IDENTITY.iter().chain(&["life_time", "pre_eol_info"]) {
-                batch.ask(Question::Sysfs, joined(&[CARDS, b"/", card, b"/", file.as_bytes()]));
+                batch.ask_attribute(&[CARDS, b"/", card, b"/", file.as_bytes()]);
             }
         }
         machine.patience.ask(batch, &|| page.is_expired());
@@ -58,7 +58,7 @@ impl Source for Mmc {
             let mut spares = [NO_TEXT; 2];
             let [first, second] = &mut spares;
             // The name that other metrics know it by; a card with functions other than storage has none.
-            let blocks = machine.sysfs.list(joined(&[CARDS, b"/", card, b"/block"]), more_names);
+            let blocks = machine.sysfs.list(pieces(&[CARDS, b"/", card, b"/block"]), more_names);
             let device = blocks.ok().and_then(|()| more_names.get(0)).unwrap_or_default();
             let labels = [("card", lossy(card, first)), ("device", lossy(device, second))];
             show(batch, number * QUESTIONS, labels, rows);

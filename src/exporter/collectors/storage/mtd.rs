@@ -7,7 +7,7 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, lossy, unsigned};
-use crate::exporter::engine::path::joined;
+use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -51,21 +51,21 @@ const NUMBERS: [(&str, Kind, &str, &str); 7] = [
 impl Source for Mtd {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, rows, .. } = scratch;
-        machine.sysfs.list(CLASS, names).map_err(|errno| Problem::unreadable(CLASS, errno))?;
+        machine.sysfs.told_list(CLASS, names)?;
         rows.clear();
         let mut shown = 0;
         for device in names.iter().filter(|name| is_device(name)).take(MOST) {
-            let mut texts = [[0; ATTRIBUTE]; 3];
+            let mut texts = [[0; ATTRIBUTE]; 2];
             let mut spares = [NO_TEXT; 2];
-            let ([name, kind, number], [first, second]) = (&mut texts, &mut spares);
-            let path = |file: &str| joined(&[CLASS, b"/", device, b"/", file.as_bytes()]);
+            let ([name, kind], [first, second]) = (&mut texts, &mut spares);
+            let path = |file: &'static str| [CLASS, b"/", device, b"/", file.as_bytes()];
             let Ok(device) = core::str::from_utf8(device) else { continue };
-            let name = machine.sysfs.attribute(path("name"), name).unwrap_or_default();
-            let kind = machine.sysfs.attribute(path("type"), kind).unwrap_or_default();
+            let name = machine.sysfs.attribute(pieces(&path("name")), name).unwrap_or_default();
+            let kind = machine.sysfs.attribute(pieces(&path("type")), kind).unwrap_or_default();
             let labels = [("device", device), ("name", lossy(name, first)), ("type", lossy(kind, second))];
             rows.add(Kind::Gauge, &["node_mtd_info"], "What a flash memory device is.", &labels, 1_u64);
             for (file, kind, name, help) in NUMBERS {
-                if let Some(value) = machine.sysfs.attribute(path(file), number).ok().and_then(unsigned) {
+                if let Some(value) = machine.sysfs.number(pieces(&path(file))) {
                     rows.add(kind, &[name], help, &[("device", device)], value);
                 }
             }

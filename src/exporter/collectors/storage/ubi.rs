@@ -7,7 +7,7 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, lossy, split_once, unsigned};
-use crate::exporter::engine::path::joined;
+use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
@@ -62,7 +62,7 @@ const VOLUME: [(&str, &str, &str); 5] = [
 impl Source for Ubi {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, rows, .. } = scratch;
-        machine.sysfs.list(CLASS, names).map_err(|errno| Problem::unreadable(CLASS, errno))?;
+        machine.sysfs.told_list(CLASS, names)?;
         rows.clear();
         for entry in names.iter().take(MOST) {
             match parse(entry) {
@@ -95,13 +95,15 @@ fn parse(entry: &[u8]) -> Option<(&str, Option<&str>)> {
     Some((core::str::from_utf8(device).ok()?, core::str::from_utf8(volume).ok()))
 }
 
+fn pieces_of<'a>(entry: &'a [u8], file: &'a str) -> [&'a [u8]; 5] {
+    [CLASS, b"/", entry, b"/", file.as_bytes()]
+}
+
 fn show_device(machine: &Machine, device: &str, rows: &mut Rows) {
-    let number =
-        |file: &str| machine.sysfs.number(joined(&[CLASS, b"/", device.as_bytes(), b"/", file.as_bytes()]));
     let mut text = [0; ATTRIBUTE];
     let mut spare = NO_TEXT;
-    let mtd = joined(&[CLASS, b"/", device.as_bytes(), b"/mtd_num"]);
-    let mtd = machine.sysfs.attribute(mtd, &mut text).unwrap_or_default();
+    let mtd = pieces_of(device.as_bytes(), "mtd_num");
+    let mtd = machine.sysfs.attribute(pieces(&mtd), &mut text).unwrap_or_default();
     let labels = [("device", device), ("mtd_num", lossy(mtd, &mut spare))];
     rows.add(
         Kind::Gauge,
@@ -111,25 +113,26 @@ fn show_device(machine: &Machine, device: &str, rows: &mut Rows) {
         1_u64,
     );
     for (file, name, help) in DEVICE {
-        if let Some(value) = number(file) {
+        if let Some(value) = machine.sysfs.number(pieces(&pieces_of(device.as_bytes(), file))) {
             rows.add(Kind::Gauge, &[name], help, &[("device", device)], value);
         }
     }
 }
 
 fn show_volume(machine: &Machine, entry: &[u8], [device, volume]: [&str; 2], rows: &mut Rows) {
-    let path = |file: &str| joined(&[CLASS, b"/", entry, b"/", file.as_bytes()]);
     let mut texts = [[0; ATTRIBUTE]; 2];
     let mut spares = [NO_TEXT; 2];
     let ([name, kind], [first, second]) = (&mut texts, &mut spares);
-    let name = lossy(machine.sysfs.attribute(path("name"), name).unwrap_or_default(), first);
-    let kind = lossy(machine.sysfs.attribute(path("type"), kind).unwrap_or_default(), second);
+    let name =
+        lossy(machine.sysfs.attribute(pieces(&pieces_of(entry, "name")), name).unwrap_or_default(), first);
+    let kind =
+        lossy(machine.sysfs.attribute(pieces(&pieces_of(entry, "type")), kind).unwrap_or_default(), second);
     let labels = [("device", device), ("name", name), ("volume", volume)];
     let [device, name, volume] = labels;
     let help = "What a volume is: dynamic, or static, which is written once.";
     rows.add(Kind::Gauge, &["node_ubi_volume_info"], help, &[device, name, ("type", kind), volume], 1_u64);
     for (file, name, help) in VOLUME {
-        if let Some(value) = machine.sysfs.number(path(file)) {
+        if let Some(value) = machine.sysfs.number(pieces(&pieces_of(entry, file))) {
             rows.add(Kind::Gauge, &[name], help, &labels, value);
         }
     }

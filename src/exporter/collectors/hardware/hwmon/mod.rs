@@ -72,7 +72,7 @@ struct Hwmon {
 impl Source for Hwmon {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, rows, batch, other, .. } = scratch;
-        machine.sysfs.list(CLASS, names).map_err(|errno| Problem::unreadable(CLASS, errno))?;
+        machine.sysfs.told_list(CLASS, names)?;
         batch.clear();
         rows.clear();
         self.plans.with(|plan| {

@@ -12,8 +12,8 @@ use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::filter::Filter;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Batch, Question};
+use crate::exporter::engine::path::{joined, pieces};
+use crate::exporter::engine::patience::Batch;
 
 pub(super) const CLASS: &[u8] = b"class/hwmon/";
 
@@ -73,7 +73,7 @@ impl Plan {
     fn find_chip(&mut self, machine: &Machine, directory: &[u8]) {
         let mut room = [0; 512];
         let mut place = Place::new(CLASS);
-        match machine.sysfs.link(joined(&[CLASS, directory]), &mut room) {
+        match machine.sysfs.link(pieces(&[CLASS, directory]), &mut room) {
             Ok(target) => place.go(target),
             // Not a link: a directory.
             Err(Errno::INVAL) => place.go(directory),
@@ -82,7 +82,7 @@ impl Plan {
         let mut text = NOTHING;
         let own = cleaned(place.last_two().1, &mut text);
         let own = keep(&mut self.texts, own.as_bytes());
-        let has_device = match machine.sysfs.link(joined(&[CLASS, directory, b"/device"]), &mut room) {
+        let has_device = match machine.sysfs.link(pieces(&[CLASS, directory, b"/device"]), &mut room) {
             Ok(target) => {
                 place.go(target);
                 true
@@ -96,7 +96,7 @@ impl Plan {
         // The kernel answers this itself, without its driver: it is read in place.
         let mut said = [0; ATTRIBUTE];
         let said =
-            machine.sysfs.attribute(joined(&[CLASS, directory, b"/name"]), &mut said).unwrap_or_default();
+            machine.sysfs.attribute(pieces(&[CLASS, directory, b"/name"]), &mut said).unwrap_or_default();
         let mut text = NOTHING;
         let said = cleaned(said, &mut text);
         let (above, device) = place.last_two();
@@ -162,8 +162,8 @@ impl Plan {
     }
 
     fn find_files(&mut self, machine: &Machine, directory: usize, in_device: bool, names: &mut Names) {
-        let path = joined(&[CLASS, self.text(directory), if in_device { b"/device" } else { b"" }]);
-        if machine.sysfs.list(path, names).is_err() {
+        let path = [CLASS, self.text(directory), if in_device { b"/device" } else { b"" }];
+        if machine.sysfs.list(pieces(&path), names).is_err() {
             return;
         }
         for name in names.iter().filter(|name| FileName::parse(name).is_some()) {
@@ -198,8 +198,7 @@ impl Plan {
             }
             if shown {
                 let below: &[u8] = if file.in_device { b"/device/" } else { b"/" };
-                let path = joined(&[CLASS, text(chip.directory), below, text(file.name)]);
-                file.question = batch.ask(Question::Sysfs, path);
+                file.question = batch.ask_attribute(&[CLASS, text(chip.directory), below, text(file.name)]);
             }
         }
     }

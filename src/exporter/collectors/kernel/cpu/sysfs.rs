@@ -7,7 +7,7 @@ use std::vec::Vec;
 use super::ticks::MOST_CPUS;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_DIGITS, decimal, split_once, trim, unsigned};
-use crate::exporter::engine::path::joined;
+use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::scratch::Scratch;
 use crate::text::{Kind, Page};
 
@@ -31,8 +31,8 @@ struct Fixed {
 
 impl Fixed {
     fn read(machine: &Machine, room: &mut Vec<u8>) -> Self {
-        let first = |file| machine.sysfs.file(joined(&[ROOT, b"cpu0/", file])).is_ok();
-        let isolated = machine.sysfs.whole(joined(&[ROOT, b"isolated"]), room);
+        let first = |file| machine.sysfs.file(pieces(&[ROOT, b"cpu0/", file])).is_ok();
+        let isolated = machine.sysfs.whole(pieces(&[ROOT, b"isolated"]), room);
         Self {
             can_go: first(b"online"),
             throttles: first(b"thermal_throttle/core_throttle_count")
@@ -65,8 +65,8 @@ impl Topology {
         if !fixed.can_go && !fixed.throttles {
             return;
         }
-        let path = joined(&[ROOT, b"online"]);
-        let Ok(online) = machine.sysfs.whole(path, &mut scratch.other) else { return };
+        let online = machine.sysfs.whole(pieces(&[ROOT, b"online"]), &mut scratch.other);
+        let Ok(online) = online else { return };
         if machine.sysfs.list(ROOT, &mut scratch.names).is_err() {
             return;
         }
@@ -99,7 +99,7 @@ impl Topology {
                 let mut digits = NO_DIGITS;
                 let number = decimal(cpu, &mut digits);
                 let read = |file: &[u8]| {
-                    machine.sysfs.number(joined(&[ROOT, b"cpu", number.as_bytes(), b"/topology/", file]))
+                    machine.sysfs.number(pieces(&[ROOT, b"cpu", number.as_bytes(), b"/topology/", file]))
                 };
                 if let (Some(package), Some(core)) = (read(b"physical_package_id"), read(b"core_id")) {
                     cores.push(Core { package, core, cpu });
@@ -117,7 +117,7 @@ fn write_throttles(machine: &Machine, cores: &[u64], page: &mut Page<'_>) {
     let count = |cpu: u64, file: &[u8]| {
         let mut digits = NO_DIGITS;
         let number = decimal(cpu, &mut digits);
-        machine.sysfs.number(joined(&[ROOT, b"cpu", number.as_bytes(), b"/thermal_throttle/", file]))
+        machine.sysfs.number(pieces(&[ROOT, b"cpu", number.as_bytes(), b"/thermal_throttle/", file]))
     };
     let name = "node_cpu_core_throttles_total";
     let mut family = page.family(Kind::Counter, name, "How often a core was slowed down for heat.");

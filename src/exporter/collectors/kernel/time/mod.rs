@@ -14,7 +14,7 @@ use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, fields, lossy};
-use crate::exporter::engine::path::joined;
+use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -71,7 +71,8 @@ fn clocksources(machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -
         let mut family = page.family(Kind::Gauge, name, help);
         for name in names.iter() {
             let Some(device) = name.strip_prefix(b"clocksource") else { continue };
-            let path = joined(&[CLOCKSOURCES, b"/", name, file]);
+            let path = [CLOCKSOURCES, b"/", name, file];
+            let path = pieces(&path);
             let mut room = [0; ATTRIBUTE];
             let clocks = match machine.sysfs.attribute(path, &mut room) {
                 Ok(clocks) => clocks,

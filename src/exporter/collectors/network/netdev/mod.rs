@@ -19,8 +19,7 @@ use crate::exporter::engine::filter::Filter;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{NO_TEXT, fields, lines, lossy, unsigned};
-use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::Question;
+use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
@@ -98,7 +97,7 @@ impl Source for Netdev {
         batch.clear();
         if self.alias {
             for name in names.iter() {
-                batch.ask(Question::Sysfs, joined(&[b"class/net/", name, b"/ifalias"]));
+                batch.ask_attribute(&[b"class/net/", name, b"/ifalias"]);
             }
             machine.patience.ask(batch, &|| page.is_expired());
         }
@@ -197,7 +196,7 @@ fn at(row: &[u64], place: usize) -> Option<u64> {
 }
 
 fn statistic(machine: &Machine, device: &[u8], file: &str) -> Option<u64> {
-    machine.sysfs.number(joined(&[b"class/net/", device, b"/statistics/", file.as_bytes()]))
+    machine.sysfs.number(pieces(&[b"class/net/", device, b"/statistics/", file.as_bytes()]))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::vec::Vec;
 use super::Head;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, Spare, float, lines, lossy};
-use crate::exporter::engine::path::joined;
+use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::rows::Rows;
 use crate::text::Kind;
 
@@ -35,8 +35,9 @@ pub(super) fn describe(
     let mut spares = [NO_TEXT; 7];
     let [device, rest @ ..] = &mut spares;
     let device = lossy(name, device);
-    let file = joined(&[b"b", major, b":", minor]);
-    let known = machine.udev_data.as_ref().and_then(|dir| dir.whole(file, room).ok()).unwrap_or_default();
+    let file = [&b"b"[..], major, b":", minor];
+    let known = machine.udev_data.as_ref().and_then(|dir| dir.whole(pieces(&file), room).ok());
+    let known = known.unwrap_or_default();
     let numbers = [major, minor].map(|digits| core::str::from_utf8(digits).unwrap_or_default());
     let serial = property(known, b"SCSI_IDENT_SERIAL").filter(|serial| !serial.is_empty());
     let serial = serial.or(property(known, b"ID_SERIAL_SHORT"));
@@ -124,7 +125,7 @@ fn property<'a>(known: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
 
 /// Partitions have no queue of their own; they do not turn either.
 fn is_rotational(machine: &Machine, name: &[u8]) -> bool {
-    machine.sysfs.number(joined(&[b"block/", name, b"/queue/rotational"])) == Some(1)
+    machine.sysfs.number(pieces(&[b"block/", name, b"/queue/rotational"])) == Some(1)
 }
 
 #[cfg(test)]

@@ -233,6 +233,7 @@ fn stripped<'a>(root: &[u8], point: &'a [u8]) -> &'a [u8] {
 
 /// Asks for a mount point of the machine, wherever that is for this program.
 fn ask(batch: &mut Batch, root: &[u8], point: &[u8]) {
+    // Only a short path can be put together.
     if root.is_empty() {
         batch.ask(Question::StatFs, point);
     } else {
@@ -260,58 +261,58 @@ fn is_point_excluded(point: &str) -> bool {
 
 /// The types without storage of their own, and read-only images.
 fn is_type_excluded(fstype: &str) -> bool {
-    matches!(
-        fstype,
-        "autofs"
-            | "binfmt_misc"
-            | "bpf"
-            | "cgroup"
-            | "cgroup2"
-            | "configfs"
-            | "debugfs"
-            | "devpts"
-            | "devtmpfs"
-            | "erofs"
-            | "fusectl"
-            | "hugetlbfs"
-            | "iso9660"
-            | "mqueue"
-            | "nsfs"
-            | "overlay"
-            | "proc"
-            | "procfs"
-            | "pstore"
-            | "rpc_pipefs"
-            | "securityfs"
-            | "selinuxfs"
-            | "squashfs"
-            | "sysfs"
-            | "tracefs"
-    )
+    const TYPES: [&str; 25] = [
+        "autofs",
+        "binfmt_misc",
+        "bpf",
+        "cgroup",
+        "cgroup2",
+        "configfs",
+        "debugfs",
+        "devpts",
+        "devtmpfs",
+        "erofs",
+        "fusectl",
+        "hugetlbfs",
+        "iso9660",
+        "mqueue",
+        "nsfs",
+        "overlay",
+        "proc",
+        "procfs",
+        "pstore",
+        "rpc_pipefs",
+        "securityfs",
+        "selinuxfs",
+        "squashfs",
+        "sysfs",
+        "tracefs",
+    ];
+    TYPES.contains(&fstype)
 }
 
 /// Why statfs(2) failed, in the words of the node exporter.
 fn error_text(errno: Errno) -> &'static str {
-    match errno {
-        Errno::ACCESS => "permission denied",
-        Errno::CONNREFUSED => "connection refused",
-        Errno::HOSTDOWN => "host is down",
-        Errno::HOSTUNREACH => "no route to host",
-        Errno::IO => "input/output error",
-        Errno::LOOP => "too many levels of symbolic links",
-        Errno::NAMETOOLONG => "file name too long",
-        Errno::NODEV => "no such device",
-        Errno::NOENT => "no such file or directory",
-        Errno::NOSYS => "function not implemented",
-        Errno::NOTCONN => "transport endpoint is not connected",
-        Errno::NOTDIR => "not a directory",
-        Errno::NXIO => "no such device or address",
-        Errno::OVERFLOW => "value too large for defined data type",
-        Errno::PERM => "operation not permitted",
-        Errno::STALE => "stale NFS file handle",
-        Errno::TIMEDOUT => "connection timed out",
-        _ => "statfs failed",
-    }
+    const TEXTS: [(Errno, &str); 17] = [
+        (Errno::ACCESS, "permission denied"),
+        (Errno::CONNREFUSED, "connection refused"),
+        (Errno::HOSTDOWN, "host is down"),
+        (Errno::HOSTUNREACH, "no route to host"),
+        (Errno::IO, "input/output error"),
+        (Errno::LOOP, "too many levels of symbolic links"),
+        (Errno::NAMETOOLONG, "file name too long"),
+        (Errno::NODEV, "no such device"),
+        (Errno::NOENT, "no such file or directory"),
+        (Errno::NOSYS, "function not implemented"),
+        (Errno::NOTCONN, "transport endpoint is not connected"),
+        (Errno::NOTDIR, "not a directory"),
+        (Errno::NXIO, "no such device or address"),
+        (Errno::OVERFLOW, "value too large for defined data type"),
+        (Errno::PERM, "operation not permitted"),
+        (Errno::STALE, "stale NFS file handle"),
+        (Errno::TIMEDOUT, "connection timed out"),
+    ];
+    TEXTS.iter().find(|(known, _)| *known == errno).map_or("statfs failed", |(_, text)| text)
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Makes one page of the families of several files: each of them whole, no series twice, no name that is taken.
 
-use std::collections::HashSet;
+use core::cmp::Ordering;
 use std::vec::Vec;
 
 use super::store::{Role, Sample, Store};
 use super::trouble::Trouble;
 use crate::exporter::engine::families::FAMILIES;
+use crate::exporter::engine::seen::Seen;
 use crate::process::PROCESS;
 use crate::text::name::{HASH_START, hash};
 use crate::text::{Kind, Number, Page};
@@ -25,7 +26,7 @@ pub(super) struct Merge {
     /// Samples by their family, in the order in which they are shown.
     samples: Vec<u32>,
     series: Vec<(u64, u32)>,
-    taken: HashSet<u64>,
+    taken: Seen,
     help: std::string::String,
 }
 
@@ -43,7 +44,9 @@ impl Merge {
         self.families.retain(|at| store.families.get(*at as usize).is_some_and(|family| family.samples > 0));
         self.families.sort_unstable_by(|a, b| name(store, *a).cmp(name(store, *b)).then(a.cmp(b)));
         self.taken.clear();
-        self.taken.extend([MTIME, ERROR].map(|name| hash(HASH_START, name, false)));
+        for name in [MTIME, ERROR] {
+            self.taken.is_new_mark(hash(HASH_START, name, false));
+        }
         let mut leader: Option<u32> = None;
         let mut help = None;
         let mut is_refused = false;
@@ -122,14 +125,7 @@ impl Merge {
         });
         ranks.clear();
         ranks.extend(self.series.iter().map(|(_, at)| *at));
-        let key = |at: u32| {
-            let sample = store.samples.get(at as usize);
-            sample.map(|sample| match sample.role {
-                Role::Value => (sample.family, 0, (0, 0), at),
-                role => (sample.family, sample.series, role.order(), at),
-            })
-        };
-        ranks.sort_unstable_by_key(|at| key(*at));
+        ranks.sort_unstable_by(|a, b| as_shown(store, *a, *b));
         self.samples = ranks;
     }
 
@@ -192,6 +188,19 @@ impl Merge {
     }
 }
 
+/// The order of two samples on the page.
+#[inline(never)]
+fn as_shown(store: &Store, a: u32, b: u32) -> Ordering {
+    let key = |at: u32| {
+        let sample = store.samples.get(at as usize);
+        sample.map(|sample| match sample.role {
+            Role::Value => (sample.family, 0, (0, 0), at),
+            role => (sample.family, sample.series, role.order(), at),
+        })
+    };
+    key(a).cmp(&key(b))
+}
+
 fn name(store: &Store, family: u32) -> &str {
     store.families.get(family as usize).map(|family| store.get(&family.name)).unwrap_or_default()
 }
@@ -209,7 +218,7 @@ fn labels_of<'l, 's>(
 }
 
 /// Takes all names that a family puts on the page, unless one of them is taken.
-fn take(taken: &mut HashSet<u64>, name: &str, kind: Kind, openmetrics: bool) -> bool {
+fn take(taken: &mut Seen, name: &str, kind: Kind, openmetrics: bool) -> bool {
     // OpenMetrics knows a counter by its name without `_total`, which no other family may have there.
     let (base, suffixes) = match kind {
         Kind::Counter if openmetrics => (name.strip_suffix("_total").unwrap_or(name), kind.claims()),
@@ -219,7 +228,7 @@ fn take(taken: &mut HashSet<u64>, name: &str, kind: Kind, openmetrics: bool) -> 
     let mark = |suffix: &str| hash(hash(HASH_START, base, false), suffix, true);
     let is_ours = |suffix: &str| {
         let own = |family: &&str| family.strip_prefix(base).is_some_and(|rest| rest == suffix);
-        FAMILIES.has(base, suffix) || PROCESS.families.iter().any(own) || taken.contains(&mark(suffix))
+        FAMILIES.has(base, suffix) || PROCESS.families.iter().any(own) || taken.has_mark(mark(suffix))
     };
     let counter_of_ours = openmetrics && FAMILIES.has(name, "_total");
     if RESERVED.iter().any(|prefix| name.starts_with(prefix))
@@ -228,7 +237,9 @@ fn take(taken: &mut HashSet<u64>, name: &str, kind: Kind, openmetrics: bool) -> 
     {
         return false;
     }
-    taken.extend(suffixes.iter().map(|suffix| mark(suffix)));
+    for suffix in suffixes {
+        taken.is_new_mark(mark(suffix));
+    }
     true
 }
 
