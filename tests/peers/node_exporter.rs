@@ -75,11 +75,6 @@ const DIFFERENCES: &[Known] = &[
     ),
     (
         "server",
-        "node_network_transmit_bytes_total{device=\"br-0123\"}",
-        "the largest number of 64 bits is taken for a missing one",
-    ),
-    (
-        "server",
         "node_filesystem_*{device=\"/dev/mapper/vg*",
         "the kernel's escapes are undone in devices as in mount points",
     ),
