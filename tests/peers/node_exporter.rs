@@ -343,6 +343,8 @@ const HERE: &[(&str, &str)] = &[
 fn both_say_the_same_of_this_machine() {
     let pair = Pair::start();
     let mut open = BTreeSet::new();
+    // A state that a socket had in one scrape of theirs and none has since is not asked for.
+    let mut stayed = BTreeSet::new();
     let mut last = BTreeMap::new();
     for round in 0..100 {
         let before = pair.theirs.scrape();
@@ -367,6 +369,7 @@ fn both_say_the_same_of_this_machine() {
             }
             // A process or a socket that has ended in the meantime.
             let Some((_, high)) = after.get(series) else { continue };
+            stayed.insert(series.clone());
             let Some((our_kind, value)) = ours.get(series) else { continue };
             assert_eq!(our_kind, kind, "{}", shown(series));
             if same(*value, *low) || same(*value, *high) || (low.min(*high)..=low.max(*high)).contains(value)
@@ -382,7 +385,7 @@ fn both_say_the_same_of_this_machine() {
         }
     }
     let open: Vec<_> = open
-        .iter()
+        .intersection(&stayed)
         .map(|series| format!("{}: theirs, ours, theirs {:?}", shown(series), last.get(series)))
         .collect();
     assert!(open.is_empty(), "missing, or never the same:\n{}", open.join("\n"));
