@@ -103,7 +103,14 @@ impl Exporter {
 
 impl Drop for Exporter {
     fn drop(&mut self) {
-        // What it runs under has to take it along; a thread that hangs ends for nothing less than SIGKILL.
+        // What it runs under, as strace, ends with it, but would leave it behind.
+        let own = self.child.id();
+        let children = fs::read_to_string(format!("/proc/{own}/task/{own}/children")).unwrap_or_default();
+        let children = children.split_whitespace().filter_map(|child| child.parse().ok());
+        for child in children.filter_map(rustix::process::Pid::from_raw) {
+            let _ = rustix::process::kill_process(child, Signal::TERM);
+        }
+        // A thread that hangs ends for nothing less than SIGKILL.
         let _ = rustix::process::kill_process(rustix::process::Pid::from_child(&self.child), Signal::TERM);
         let start = Instant::now();
         while self.child.try_wait().is_ok_and(|ended| ended.is_none())
