@@ -1,7 +1,5 @@
 //! Paths put together on the stack.
 
-use super::patience::{Batch, Question};
-
 /// A path below a directory.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Path<'a> {
@@ -34,14 +32,6 @@ impl<'a> Path<'a> {
 impl<'a, P: AsRef<[u8]> + ?Sized> From<&'a P> for Path<'a> {
     fn from(path: &'a P) -> Self {
         Self::Whole(path.as_ref())
-    }
-}
-
-impl Batch {
-    /// Asks for an attribute below sysfs whose path is made of pieces.
-    #[inline(never)]
-    pub(crate) fn ask_attribute(&mut self, pieces: &[&[u8]]) -> usize {
-        self.ask(Question::Sysfs, joined(pieces))
     }
 }
 

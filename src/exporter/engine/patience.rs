@@ -251,12 +251,7 @@ impl Staff {
             };
             work.current = Some((at, Instant::now()));
             drop(work);
-            if question != Question::Sysfs || !near.is_of(&path) {
-                near.leave();
-            }
-            if has_siblings {
-                near.enter(&self.sysfs, &path);
-            }
+            near.approach(&self.sysfs, &path, has_siblings);
             let state = self.answer(question, &path, &near, &mut room);
             work = lock(&desk.work);
             work.current = None;
@@ -338,6 +333,14 @@ mod tests {
 
     const NEVER: &dyn Fn() -> bool = &|| false;
 
+    /// A FIFO: opening one without O_NONBLOCK hangs until somebody writes.
+    fn fifo(tree: &Tree, path: &str) -> std::path::PathBuf {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let path = tree.path(path);
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        path
+    }
+
     #[test]
     fn answers_come_in_order_whatever_fails() {
         let tree = Tree::new(&[("sys/a", " 1 \n"), ("sys/b", "2"), ("root/c", "three\n")]);
@@ -369,15 +372,7 @@ mod tests {
     #[test]
     fn a_thread_that_hangs_is_left_behind_and_comes_back() {
         let tree = Tree::new(&[("sys/good", "1")]);
-        let fifo = tree.path("sys/fifo");
-        rustix::fs::mknodat(
-            rustix::fs::CWD,
-            &fifo,
-            rustix::fs::FileType::Fifo,
-            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
-            0,
-        )
-        .unwrap();
+        let fifo = fifo(&tree, "sys/fifo");
         let machine = tree.machine();
         let mut batch = Batch::default();
         let ask = |batch: &mut Batch| {
@@ -419,14 +414,8 @@ mod tests {
         let tree = Tree::new(&[("sys/class/a/good", "1"), ("sys/class/b/good", "1")]);
         let machine = tree.machine();
         let mut batch = Batch::default();
-        let fifos: Vec<_> = (0..2 * ATTENDANTS)
-            .map(|number| {
-                let path = tree.path(&std::format!("sys/class/a/{number}"));
-                let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-                rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-                path
-            })
-            .collect();
+        let fifos: Vec<_> =
+            (0..2 * ATTENDANTS).map(|number| fifo(&tree, &std::format!("sys/class/a/{number}"))).collect();
         for number in 0..2 * ATTENDANTS {
             batch.clear();
             batch.ask(Question::Hang, std::format!("class/a/{number}"));
@@ -498,11 +487,8 @@ mod tests {
         let tree = Tree::new(&[("sys/good", "1")]);
         let machine = tree.machine();
         let mut batch = Batch::default();
-        let fifos: Vec<_> = (0..=ATTENDANTS).map(|number| tree.path(&std::format!("sys/{number}"))).collect();
-        for fifo in &fifos {
-            let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
-            rustix::fs::mknodat(rustix::fs::CWD, fifo, rustix::fs::FileType::Fifo, mode, 0).unwrap();
-        }
+        let fifos: Vec<_> =
+            (0..=ATTENDANTS).map(|number| fifo(&tree, &std::format!("sys/{number}"))).collect();
         let mut asked = 0;
         while lock(&machine.patience.staff.desks)
             .all

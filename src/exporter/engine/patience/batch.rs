@@ -9,6 +9,7 @@ use rustix::io::Errno;
 use super::near::split;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::netlink::Peer;
+use crate::exporter::engine::path::joined;
 
 /// From so many further attributes on, it is cheaper to open their directory than to look up its path for each of them.
 const SIBLINGS: usize = 2;
@@ -110,6 +111,12 @@ impl Batch {
         let path = self.keep(path.as_ref());
         self.jobs.push(Job { question, path, state: State::Open });
         self.jobs.len() - 1
+    }
+
+    /// Adds a question about an attribute below sysfs whose path is made of pieces.
+    #[inline(never)]
+    pub(crate) fn ask_attribute(&mut self, pieces: &[&[u8]]) -> usize {
+        self.ask(Question::Sysfs, joined(pieces))
     }
 
     /// The answer to a question.

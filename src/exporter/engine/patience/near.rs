@@ -15,12 +15,13 @@ pub(super) struct Near {
 }
 
 impl Near {
-    pub(super) fn is_of(&self, path: &[u8]) -> bool {
-        self.dir.is_some() && split(path).is_some_and(|(parent, _)| parent == self.path)
-    }
-
-    pub(super) fn enter(&mut self, sysfs: &Dir, path: &[u8]) {
-        if let (None, Some((parent, _))) = (&self.dir, split(path)) {
+    /// Leaves a directory that is not the path's, and enters that one if it is worth it.
+    pub(super) fn approach(&mut self, sysfs: &Dir, path: &[u8], worth_it: bool) {
+        let parent = split(path).map(|(parent, _)| parent);
+        if parent != Some(&self.path) {
+            self.leave();
+        }
+        if let (None, Some(parent), true) = (&self.dir, parent, worth_it) {
             self.path.clear();
             self.path.extend_from_slice(parent);
             self.dir = sysfs.below(parent).ok();

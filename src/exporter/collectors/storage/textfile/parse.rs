@@ -3,7 +3,7 @@
 //! It is read strictly: what is wrong in one line makes the whole file worth nothing, because a file that is half
 //! written looks like that.
 
-use super::store::{Role, Sample, Store, Text};
+use super::store::{Family, Role, Sample, Store, Text};
 use super::value::{count, float, kind, number};
 use crate::exporter::engine::seen::mark;
 use crate::text::name::{is_classic_label, is_classic_metric};
@@ -36,7 +36,7 @@ pub(super) fn parse(
     keys: &mut std::vec::Vec<(u64, u8, u64)>,
 ) -> Result<(), Fault> {
     let before = store.mark();
-    store.begin_file();
+    store.index.clear();
     let mut reader = Reader { store, file, current: None, line: 0 };
     let mut result = reader.read(bytes);
     if result.is_ok() {
@@ -296,7 +296,10 @@ impl Reader<'_> {
         if let Some(at) = self.find(name) {
             return at;
         }
-        let at = self.store.add_family(name, self.file);
+        self.store.index.insert(mark(&[name.as_bytes()]), self.store.families.len());
+        let name = self.store.keep(name);
+        self.store.families.push(Family { name, help: None, kind: None, file: self.file, samples: 0 });
+        let at = self.store.families.len() - 1;
         self.current = Some(at);
         at
     }
@@ -320,7 +323,7 @@ impl Reader<'_> {
     fn find(&mut self, name: &str) -> Option<usize> {
         let at = match self.current.filter(|at| self.is(*at, name)) {
             Some(at) => at,
-            None => self.store.find_family(name)?,
+            None => *self.store.index.get(&mark(&[name.as_bytes()]))?,
         };
         self.current = Some(at);
         Some(at)

@@ -1,10 +1,9 @@
 //! The samples of all files, in buffers that are kept.
 
-use core::mem;
 use core::ops::Range;
+use std::collections::HashMap;
 use std::vec::Vec;
 
-use crate::exporter::engine::seen::mark;
 use crate::text::{Kind, Number};
 
 /// A piece of text in the store.
@@ -17,9 +16,8 @@ pub(super) struct Store {
     pub(super) families: Vec<Family>,
     pub(super) samples: Vec<Sample>,
     pub(super) labels: Vec<(Text, Text)>,
-    /// The families of the file that is being read, in chains by the marks of their names: one more than the place
-    /// of the first of each chain, 0 for none.
-    chains: Vec<usize>,
+    /// The families of the file that is being read, by the marks of their names.
+    pub(super) index: HashMap<u64, usize>,
 }
 
 /// A family as one file has it.
@@ -32,13 +30,7 @@ pub(super) struct Family {
     /// The file, by its number.
     pub(super) file: u32,
     pub(super) samples: u32,
-    mark: u64,
-    /// As in [`Store::chains`].
-    next: usize,
 }
-
-/// So many chains of families.
-const CHAINS: usize = 1024;
 
 /// One line.
 #[derive(Clone, Debug)]
@@ -80,37 +72,6 @@ impl Store {
         self.labels.clear();
     }
 
-    /// The families added from now on are those of another file.
-    pub(super) fn begin_file(&mut self) {
-        self.chains.clear();
-        self.chains.resize(CHAINS, 0);
-    }
-
-    /// Adds a family of the file, and gives its place.
-    pub(super) fn add_family(&mut self, name: &str, file: u32) -> usize {
-        let mark = mark(&[name.as_bytes()]);
-        let name = self.keep(name);
-        let next = match self.chains.get_mut(chain(mark)) {
-            Some(first) => mem::replace(first, self.families.len() + 1),
-            None => 0,
-        };
-        self.families.push(Family { name, help: None, kind: None, file, samples: 0, mark, next });
-        self.families.len() - 1
-    }
-
-    /// The place of the file's family with this name.
-    pub(super) fn find_family(&self, name: &str) -> Option<usize> {
-        let mark = mark(&[name.as_bytes()]);
-        let mut place = self.chains.get(chain(mark))?.checked_sub(1)?;
-        loop {
-            let family = self.families.get(place)?;
-            if family.mark == mark {
-                return Some(place);
-            }
-            place = family.next.checked_sub(1)?;
-        }
-    }
-
     pub(super) fn mark(&self) -> Mark {
         Mark {
             text: self.text.len(),
@@ -146,11 +107,6 @@ impl Store {
     pub(super) fn labels_of(&self, sample: &Sample) -> &[(Text, Text)] {
         self.labels.get(sample.labels.start as usize..sample.labels.end as usize).unwrap_or_default()
     }
-}
-
-/// The higher bits of a mark are mixed best.
-const fn chain(mark: u64) -> usize {
-    (mark ^ mark >> 32) as usize % CHAINS
 }
 
 impl Role {
