@@ -6,16 +6,7 @@ const K: [u32; 64] = roots::<64>(true);
 /// Those of the square roots of the first eight.
 const START: [u32; 8] = roots::<8>(false);
 
-// The compiler counts calls, and warns when there are too many: these are none.
-
-/// The word turned to the right.
-macro_rules! turned {
-    ($word:expr, $bits:literal) => {
-        ($word >> $bits | $word << (32 - $bits))
-    };
-}
-
-/// The sum of words, modulo 2^32.
+/// The sum of words, modulo 2^32. Without calls, which the compiler counts when it evaluates: it refuses to make many.
 macro_rules! sum {
     ($($word:expr),+) => {
         ($($word as u64 +)+ 0) as u32
@@ -64,8 +55,8 @@ const fn schedule(text: &[u8], block: usize, last: bool) -> [u32; 64] {
     let mut at = 16;
     while at < 64 {
         let (a, b) = (words[at - 15], words[at - 2]);
-        let low = turned!(a, 7) ^ turned!(a, 18) ^ a >> 3;
-        let high = turned!(b, 17) ^ turned!(b, 19) ^ b >> 10;
+        let low = a.rotate_right(7) ^ a.rotate_right(18) ^ a >> 3;
+        let high = b.rotate_right(17) ^ b.rotate_right(19) ^ b >> 10;
         words[at] = sum!(words[at - 16], low, words[at - 7], high);
         at += 1;
     }
@@ -76,10 +67,10 @@ const fn compress(state: [u32; 8], words: [u32; 64]) -> [u32; 8] {
     let [mut a, mut b, mut c, mut d, mut e, mut f, mut g, mut h] = state;
     let mut at = 0;
     while at < 64 {
-        let high = turned!(e, 6) ^ turned!(e, 11) ^ turned!(e, 25);
+        let high = e.rotate_right(6) ^ e.rotate_right(11) ^ e.rotate_right(25);
         let choice = e & f ^ !e & g;
         let first = sum!(h, high, choice, K[at], words[at]);
-        let low = turned!(a, 2) ^ turned!(a, 13) ^ turned!(a, 22);
+        let low = a.rotate_right(2) ^ a.rotate_right(13) ^ a.rotate_right(22);
         let majority = a & b ^ a & c ^ b & c;
         (h, g, f, e) = (g, f, e, sum!(d, first));
         (d, c, b, a) = (c, b, a, sum!(first, low, majority));

@@ -35,9 +35,9 @@ pub(super) fn document(html: &str) -> Document<'_> {
 }
 
 const STYLE_TEXT: &[u8] = include_bytes!("page.css");
-const STYLE: [u8; lean_length(STYLE_TEXT)] = lean(STYLE_TEXT);
+static STYLE: [u8; lean_length(STYLE_TEXT)] = lean(STYLE_TEXT);
 const SCRIPT_TEXT: &[u8] = include_bytes!("page.js");
-const SCRIPT: [u8; lean_length(SCRIPT_TEXT)] = lean(SCRIPT_TEXT);
+static SCRIPT: [u8; lean_length(SCRIPT_TEXT)] = lean(SCRIPT_TEXT);
 
 /// The whole document. The policy names its style and its script by what stands between the tags, to the byte.
 static HTML: [u8; length(DOCUMENT)] = joined(DOCUMENT);
