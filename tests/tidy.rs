@@ -23,7 +23,7 @@ const FLOORS: &[&[&str]] = &[
     &["server"],
     &["web_config"],
     &["exporter"],
-    &["bin"],
+    &["bin", "capi"],
 ];
 
 /// Floors up to this one build without `std` and without a heap.
