@@ -33,12 +33,9 @@ mod imp {
 
         pub(in crate::capi) fn add_f64(&self, amount: f64) {
             let mut now = self.load();
-            while let Err(other) = self.0.compare_exchange_weak(
-                now,
-                (f64::from_bits(now) + amount).to_bits(),
-                Relaxed,
-                Relaxed,
-            ) {
+            while let Err(other) =
+                self.0.compare_exchange_weak(now, (f64::from_bits(now) + amount).to_bits(), Relaxed, Relaxed)
+            {
                 now = other;
             }
         }

@@ -52,10 +52,7 @@ unsafe impl<T, const N: usize, X> Sync for Pool<T, N, X> {}
 
 impl<T, const N: usize, X> Pool<T, N, X> {
     const fn new() -> Self {
-        Self {
-            rooms: [const { UnsafeCell::new(MaybeUninit::uninit()) }; N],
-            taken: AtomicUsize::new(0),
-        }
+        Self { rooms: [const { UnsafeCell::new(MaybeUninit::uninit()) }; N], taken: AtomicUsize::new(0) }
     }
 
     /// Takes a room and fills it; `make` is told where the labels and the rest will be.

@@ -98,7 +98,9 @@ fn content_type(format: &Format) -> &'static CStr {
                 c"application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=underscores"
             }
             Escaping::Dots => c"application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=dots",
-            Escaping::Values => c"application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=values",
+            Escaping::Values => {
+                c"application/openmetrics-text; version=1.0.0; charset=utf-8; escaping=values"
+            }
         }
     }
     match (format.syntax, format.escaping) {
