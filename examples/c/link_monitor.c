@@ -95,7 +95,7 @@ static void round_of_all(void)
     }
     fclose(file);
     for (at = 0; at < LINKS; at++) {
-        if (was[at] && links[at].seen != 2) {
+        if (was[at] && links[at].seen != 2 && links[at].bytes[0] && links[at].bytes[1]) {
             scrapeport_hide(&links[at].bytes[0]->metric);
             scrapeport_hide(&links[at].bytes[1]->metric);
         }
