@@ -80,7 +80,7 @@ static size_t get(uint16_t port, char *page, size_t size)
 static uint64_t number(const char *page, const char *line)
 {
     const char *found = strstr(page, line);
-    uint64_t value;
+    uint64_t value = 0;
     check(found && sscanf(found + strlen(line), "%" SCNu64, &value) == 1, line);
     return value;
 }
