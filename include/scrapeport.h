@@ -188,7 +188,7 @@ void scrapeport_hide(scrapeport_metric *metric);
 
 /*
  * Where the target has atomics of 64 bits, updates are inline: one instruction for a counter (x86-64: lock add; ARMv8.1:
- * stadd; elsewhere a loop of two), one store to set a gauge. They take no lock and may be made in a signal handler.
+ * ldadd; elsewhere a short loop), one store to set a gauge. They take no lock and may be made in a signal handler.
  * Elsewhere (ARMv5, 32-bit MIPS and PowerPC), or if SCRAPEPORT_CALL_UPDATES is defined, they are calls of the library,
  * which takes one lock for all; the numbers have 64 bits all the same.
  */

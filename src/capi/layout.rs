@@ -41,7 +41,7 @@ pub struct Head {
     /// Whether it is left out of the page; the library's.
     pub hidden: AtomicU32,
     /// The next one on the page; the library's.
-    pub next: AtomicPtr<Head>,
+    pub next: AtomicPtr<Self>,
 }
 
 impl Head {
