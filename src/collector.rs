@@ -262,6 +262,12 @@ impl<'a, 'n> Samples<'_, 'a, 'n> {
         }
     }
 
+    /// Whether the syntax of the page is OpenMetrics.
+    #[cfg(feature = "capi")]
+    pub(crate) const fn is_openmetrics(&self) -> bool {
+        self.page.format().is_openmetrics()
+    }
+
     fn wants(&mut self, suffix: &'static str) -> bool {
         !self.name.base.is_empty() && self.page.wants(self.name.base, suffix)
     }

@@ -34,6 +34,7 @@ thread.join().expect("the server's thread does not panic");
 //! - `server` (feature `http`) is the server; `http` is the handler to mount in a server that already exists.
 //! - Features `tls` and `web-config` lock it: `ServerBuilder::certfile` and what follows it, or
 //!   `ServerBuilder::web_config_file`.
+//! - `capi` (feature `capi`) is the C API; `include/scrapeport.h` is its manual.
 //! - `process` (feature `process`) tells of this process; `write_to_textfile` is for programs that must not listen.
 //!
 //! # Promises
@@ -46,7 +47,7 @@ thread.join().expect("the server's thread does not panic");
 //! # Features
 //!
 //! `default = ["exporter", "gzip", "web-config"]`, for the program; libraries pick a layer with
-//! `default-features = false`: `std` → `http` → `tls` → `web-config`; beside them `gzip`, `process`, `tiny_http`.
+//! `default-features = false`: `std` → `http` → `tls` → `web-config`; beside them `gzip`, `process`, `tiny_http`, `capi`.
 //! Cargo.toml says what is lost without each.
 #![no_std]
 // Here alone: tests, examples and the program have `std` anyway.
@@ -55,6 +56,8 @@ thread.join().expect("the server's thread does not panic");
 #[cfg(feature = "std")]
 extern crate std;
 
+#[cfg(feature = "capi")]
+pub mod capi;
 mod cell;
 mod clock;
 mod collector;

@@ -230,6 +230,12 @@ impl Response<'_> {
         self.answer == Answer::Metrics
     }
 
+    /// The format of a page of metrics.
+    #[cfg(feature = "capi")]
+    pub(crate) const fn format(&self) -> &Format {
+        &self.format
+    }
+
     /// The media type of a page of metrics.
     pub(crate) const fn content_type(&self) -> &'static str {
         self.format.content_type()

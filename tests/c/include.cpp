@@ -1,0 +1,47 @@
+// The header in C++: statics, registered metrics, updates, the page.
+#include <scrapeport.h>
+
+#include <cstdio>
+#include <string>
+
+static const scrapeport_label labels[] = {{"method", "get"}};
+static scrapeport_counter requests = SCRAPEPORT_COUNTER_WITH("cpp_requests_total", "Requests.", labels);
+static scrapeport_gauge level = SCRAPEPORT_GAUGE("cpp_level", "A level.");
+SCRAPEPORT_HISTOGRAM(latency, "cpp_latency_seconds", "Times.", 0.5, 1);
+static scrapeport_metric *const page[] = {&requests.metric, &level.metric, &latency.metric};
+
+static int append(void *user, const char *text, size_t length)
+{
+    static_cast<std::string *>(user)->append(text, length);
+    return 0;
+}
+
+int main()
+{
+    scrapeport_server_options options = SCRAPEPORT_SERVER_OPTIONS;
+    scrapeport_server *server = nullptr;
+    scrapeport_counter *registered = nullptr;
+    options.address = "127.0.0.1:0";
+    if (scrapeport_add_all(page, SCRAPEPORT_COUNT(page)) != SCRAPEPORT_OK)
+        return 1;
+    if (scrapeport_counter_register("cpp_more_total", "More.", labels, 1, &registered) != SCRAPEPORT_OK)
+        return 2;
+    scrapeport_counter_inc(&requests);
+    scrapeport_counter_add(registered, 2);
+    scrapeport_gauge_set(&level, 1.5);
+    scrapeport_gauge_add(&level, 1);
+    scrapeport_histogram_observe(&latency, 0.75);
+    if (scrapeport_server_start(&options, &server) != SCRAPEPORT_OK || scrapeport_server_port(server) == 0)
+        return 3;
+    std::string text;
+    if (scrapeport_write(append, &text) != SCRAPEPORT_OK)
+        return 4;
+    scrapeport_server_stop(server);
+    for (const char *line : {"\ncpp_requests_total{method=\"get\"} 1\n", "\ncpp_level 2.5\n",
+                             "\ncpp_latency_seconds_bucket{le=\"1.0\"} 1\n", "\ncpp_more_total{method=\"get\"} 2\n"})
+        if (text.find(line) == std::string::npos) {
+            std::fprintf(stderr, "missing: %s%s", line, text.c_str());
+            return 5;
+        }
+    return 0;
+}
