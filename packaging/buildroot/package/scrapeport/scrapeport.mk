@@ -31,6 +31,7 @@ endef
 
 ifeq ($(SCRAPEPORT_BINARY),)
 # Not "local": only what is downloaded gets its crates beside it. See docs/boards.md for how the archive is made.
+SCRAPEPORT_SOURCE = scrapeport-$(SCRAPEPORT_VERSION).tar.gz
 SCRAPEPORT_SITE = $(BR2_EXTERNAL_SCRAPEPORT_PATH)
 SCRAPEPORT_SITE_METHOD = file
 SCRAPEPORT_LICENSE_FILES = LICENSE-MIT LICENSE-APACHE
