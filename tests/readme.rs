@@ -149,6 +149,7 @@ fn every_flag_exists() {
                 "dpkg ",
                 "systemctl ",
                 "apk ",
+                "git ",
             ]
             .iter()
             .any(|program| line.contains(program))

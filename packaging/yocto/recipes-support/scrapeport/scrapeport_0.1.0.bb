@@ -9,7 +9,8 @@ LIC_FILES_CHKSUM = " \
 "
 
 SRC_URI += "git://${SCRAPEPORT_SOURCES};protocol=file;nobranch=1;destsuffix=${BP}"
-SRCREV ?= "${AUTOREV}"
+# What is checked out there.
+SRCREV ?= "${@bb.process.run('git rev-parse HEAD', cwd=d.getVar('SCRAPEPORT_SOURCES'))[0].strip()}"
 S = "${UNPACKDIR}/${BP}"
 SCRAPEPORT_FILES = "${S}/packaging"
 
