@@ -152,6 +152,7 @@ fn every_flag_exists() {
                 "systemctl ",
                 "apk ",
                 "pkg-config ",
+                "git ",
             ]
             .iter()
             .any(|program| line.contains(program))
