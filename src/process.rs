@@ -344,6 +344,7 @@ mod tests {
         for (text, expected) in [
             (format!("cpu 1 2\n{long}\nctxt 5\nbtime 1700000000\nprocesses 3\n"), Some(1_700_000_000)),
             ("btime 17".into(), Some(17)),
+            ("btime 4102444800\n".into(), Some(4_102_444_800)),
             ("xbtime 17\nbtime 18\n".into(), Some(18)),
             ("btimebtime 17\n".into(), None),
             ("btime \n".into(), None),

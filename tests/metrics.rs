@@ -51,6 +51,29 @@ fn filtered(registry: &Registry, query: &str) -> String {
 const OPENMETRICS: Format = Format::new(Syntax::OpenMetrics1_0_0, Escaping::AllowUtf8);
 
 #[test]
+fn numbers_that_32_bits_do_not_hold() {
+    static BYTES: Counter = Counter::new("bytes_total", "Bytes.");
+    static SIZE: SlotCounter<1> = SlotCounter::new("size_total", "Bytes.");
+    static FREE: Gauge = Gauge::new("free_bytes", "Bytes.");
+    static UNTIL: Gauge = Gauge::new("until_seconds", "A time after 2038.");
+    static REGISTRY: Registry = Registry::new(&[&BYTES, &SIZE, &FREE, &UNTIL]);
+    BYTES.inc_by(u64::from(u32::MAX));
+    BYTES.inc();
+    let mut slot = SIZE.claim().unwrap();
+    slot.inc_by(u64::from(u32::MAX));
+    slot.inc_by(2);
+    FREE.set(4_294_967_295.0);
+    FREE.inc();
+    UNTIL.set(4_102_444_800.0);
+    let text = REGISTRY.to_text(Format::TEXT);
+    for line in
+        ["bytes_total 4294967296", "size_total 4294967297", "free_bytes 4294967296", "until_seconds 4102444800"]
+    {
+        assert!(text.lines().any(|found| found == line), "{line}\n{text}");
+    }
+}
+
+#[test]
 fn every_kind_in_both_syntaxes() {
     static COUNTER: Counter = Counter::new("a_total", "Count \\ \"quoted\"\nsecond line.");
     static GAUGE: Gauge = Gauge::new("b_celsius", "Degrees.").unit("celsius");

@@ -13,6 +13,7 @@ use super::identity::Identity;
 use super::metrics::{NOT_AFTER, RELOADS};
 use super::problem::{Part, Problem, Remark};
 use super::provider::{provider, versions};
+use super::randomness::wait_for_random_numbers;
 use super::settings::{Policy, Settings};
 use super::trust::Trust;
 use super::verifier::Verifier;
@@ -97,6 +98,8 @@ fn load(
     settings: &Settings,
     watched: &mut Vec<Watched>,
 ) -> Result<(ServerConfig, u64, Vec<Remark>), Vec<Problem>> {
+    // Reading a key takes some already.
+    wait_for_random_numbers();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let mut remarks = Vec::new();
     let identity = Identity::read(settings, now, watched, &mut remarks);

@@ -17,6 +17,7 @@ mod pem;
 mod plain_http;
 mod problem;
 mod provider;
+mod randomness;
 mod session;
 mod settings;
 mod trust;
@@ -33,5 +34,6 @@ pub(crate) use settings::{Clients, Pem, Policy, Settings, Version};
 pub(crate) use {
     context::{Context, Failed, Loaded},
     metrics::reload_failed,
+    randomness::wait_for_random_numbers,
     settings::{Curve, Suite},
 };

@@ -9,6 +9,8 @@ use ring::error::Unspecified;
 use ring::hmac::{self, HMAC_SHA256};
 use ring::rand::SystemRandom;
 
+use crate::tls::wait_for_random_numbers;
+
 /// Logins that are remembered, as in the reference.
 pub(super) const LOGINS: usize = 100;
 
@@ -40,6 +42,7 @@ struct Entry {
 
 impl Memory {
     pub(super) fn new() -> Result<Self, Unspecified> {
+        wait_for_random_numbers();
         let key = hmac::Key::generate(HMAC_SHA256, &SystemRandom::new())?;
         let free = Entry { login: Login([0; DIGEST]), used: 0 };
         Ok(Self { key, table: Mutex::new(Table { entries: [free; LOGINS], uses: 0 }) })

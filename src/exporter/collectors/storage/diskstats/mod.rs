@@ -213,7 +213,8 @@ mod tests {
         \x20 8       0 sda 100 1 2 3000 200 4 5 6000 7 8000 9000 10 11 12 13000 14 15000\n\
         \x20 8       1 sda1 100 1 2 3000 200 4 5 6000 7 8000 9000 10 11 12 13000 14 15000\n\
         \x20179       0 mmcblk0 1 2 3 4 5 6 18446744073709551615 8 9 10 11 12 13 14 15\n\
-        \x20179       1 mmcblk0p1 1 2 3 4 5 6 7 8 9 10 11\n";
+        \x20179       1 mmcblk0p1 1 2 3 4 5 6 7 8 9 10 11\n\
+        \x20  8      16 sdb 4294967297 1 4294967298 1 4294967299 1 4294967300 1 0 4294967301 1\n";
 
     #[test]
     fn numbers_have_their_units() {
@@ -225,6 +226,10 @@ mod tests {
             r#"node_disk_read_bytes_total{device="sda"} 1024"#,
             r#"node_disk_read_time_seconds_total{device="sda"} 3"#,
             r#"node_disk_written_bytes_total{device="mmcblk0"} 18446744073709551615"#,
+            r#"node_disk_reads_completed_total{device="sdb"} 4294967297"#,
+            r#"node_disk_read_bytes_total{device="sdb"} 2199023256576"#,
+            r#"node_disk_written_bytes_total{device="sdb"} 2199023257600"#,
+            r#"node_disk_io_time_seconds_total{device="sdb"} 4294967.301"#,
             r#"node_disk_io_now{device="sda"} 7"#,
             r#"node_disk_io_time_weighted_seconds_total{device="mmcblk0p1"} 0.011"#,
             r#"node_disk_discarded_sectors_total{device="mmcblk0"} 14"#,

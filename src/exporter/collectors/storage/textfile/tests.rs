@@ -90,6 +90,18 @@ node_textfile_scrape_error 0
 }
 
 #[test]
+fn a_file_may_be_of_a_time_after_2038() {
+    use rustix::fs::{Timespec, Timestamps, futimens};
+    let tree = Tree::new(&[("d/a.prom", "x 1\n")]);
+    let time = Timespec { tv_sec: 4_102_444_800, tv_nsec: 0 };
+    let file = fs::File::options().write(true).open(tree.path("d/a.prom")).unwrap();
+    futimens(&file, &Timestamps { last_access: time, last_modification: time }).unwrap();
+    let page = page(&tree, &["d"]);
+    let line = "node_textfile_mtime_seconds{file=\"d/a.prom\"} 4102444800\n";
+    assert!(page.contains(line), "{page}");
+}
+
+#[test]
 fn histograms_and_summaries_are_put_in_order() {
     let text = "\
 # TYPE h histogram
