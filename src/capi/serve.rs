@@ -231,7 +231,8 @@ unsafe fn builder(options: &Options) -> Result<ServerBuilder, Outcome> {
 /// Each pointer is null or leads to what it says.
 #[cfg(feature = "tls")]
 unsafe fn with_tls(mut builder: ServerBuilder, options: &Options) -> Result<ServerBuilder, Outcome> {
-    let settings: [(*const c_char, fn(ServerBuilder, &Path) -> ServerBuilder); 4] = [
+    type Set = fn(ServerBuilder, &Path) -> ServerBuilder;
+    let settings: [(*const c_char, Set); 4] = [
         (options.certfile, |builder, file| builder.certfile(file)),
         (options.keyfile, |builder, file| builder.keyfile(file)),
         (options.client_cafile, |builder, file| builder.client_cafile(file)),
