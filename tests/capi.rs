@@ -164,6 +164,7 @@ fn what_differs_is_named() {
         for bad in [&[][..], &[1.0, 1.0], &[2.0, 1.0], &[f64::NAN], &[1.0, f64::INFINITY], &[0.0; 25]] {
             is(register(bad), Outcome::InvalidBounds);
         }
+        assert!(histogram.is_null());
         is(
             scrapeport_gauge_register(
                 c"differs_seconds_sum".as_ptr(),
@@ -496,6 +497,9 @@ fn options_of_other_sizes_are_told_apart() {
         memory[0] = size;
         is(start(&memory), Outcome::InvalidArgument);
     }
+    let mut server = std::ptr::dangling();
+    is(unsafe { scrapeport_server_start(null(), &raw mut server) }, Outcome::InvalidArgument);
+    assert!(server.is_null());
 }
 
 #[cfg(feature = "tls")]

@@ -98,14 +98,14 @@ pub unsafe extern "C" fn scrapeport_server_start(
     let mut problem = String::new();
     let mut told = None;
     let result = answer(|| {
-        // SAFETY: the caller's promise.
-        let options = unsafe { read(options)? };
-        told = Some(options);
         if out.is_null() || !out.is_aligned() {
             return Err(Outcome::InvalidArgument);
         }
         // SAFETY: the caller's promise: there is room for a pointer.
         unsafe { out.write(ptr::null()) };
+        // SAFETY: the caller's promise.
+        let options = unsafe { read(options)? };
+        told = Some(options);
         // SAFETY: the caller's promise.
         let builder = unsafe { builder(&options)? };
         let mut place = Reserved(ServerSlot::take().ok_or(Outcome::Full)?, false);
