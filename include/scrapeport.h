@@ -272,7 +272,8 @@ typedef struct scrapeport_server_options {
      * port 0 takes a free one. Must be set. */
     const char *address;
 
-    /* If the server does not start, here is why, in one line that names the setting and the cure. May be NULL. */
+    /* If the server does not start, here is why, in one line that names the setting and the cure; else an empty text.
+     * May be NULL. */
     char *problem;
     size_t problem_size;
 
@@ -292,7 +293,7 @@ typedef struct scrapeport_server_options {
     /* Whether a client must have a certificate; without a CA above, one of a public authority. */
     int client_auth_required;
 
-    int process_metrics;      /* 1: process_* on the page; needs the feature process */
+    int process_metrics;      /* 1: process_* on the page, so none of yours; needs the feature process */
     int no_server_metrics;    /* 1: no scrapeport_http_* on the page */
     uint32_t max_connections; /* at once, each with a thread; 0: 16 */
 } scrapeport_server_options;
@@ -324,8 +325,8 @@ void scrapeport_server_stop(scrapeport_server *server);
  * return: no longjmp, no C++ exception. */
 typedef int scrapeport_sink(void *user, const char *text, size_t length);
 
-/* Writes the page of all metrics in text format 0.0.4, which every reader knows, in pieces of up to 4 KiB. Takes 6 KiB
- * of stack. Blocks on nothing but the sink. */
+/* Writes the page of all metrics in text format 0.0.4, which every reader knows, in pieces of up to 4 KiB, which lie on
+ * the stack. Blocks on nothing but the sink. */
 scrapeport_result scrapeport_write(scrapeport_sink *sink, void *user);
 
 /* The same in the format that a client asked for with its Accept header; NULL stands for none. */

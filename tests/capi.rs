@@ -164,6 +164,7 @@ fn what_differs_is_named() {
         for bad in [&[][..], &[1.0, 1.0], &[2.0, 1.0], &[f64::NAN], &[1.0, f64::INFINITY], &[0.0; 25]] {
             is(register(bad), Outcome::InvalidBounds);
         }
+        assert!(histogram.is_null());
         is(
             scrapeport_gauge_register(
                 c"differs_seconds_sum".as_ptr(),
@@ -263,9 +264,13 @@ fn null_is_survived_everywhere() {
 #[test]
 fn histograms_and_gauges_are_written_as_those_of_rust() {
     let mut histogram = null_mut();
-    let mut gauge = null_mut();
     let bounds = [0.5, 2.0];
-    let labels = [label(c"x", c"y")];
+    let labels: &'static [Label] = Vec::leak(vec![label(c"x", c"y")]);
+    // Not from the pool, which another test uses up.
+    let gauge = lasting(Gauge {
+        metric: Head::new(2, c"shape".as_ptr(), c"h".as_ptr(), labels.as_ptr(), 1),
+        value: Cell::new(0),
+    });
     unsafe {
         let (name, help) = (c"shape_seconds".as_ptr(), c"h".as_ptr());
         is(
@@ -283,10 +288,7 @@ fn histograms_and_gauges_are_written_as_those_of_rust() {
         for value in [0.5, 1.0, 3.0, f64::NAN] {
             scrapeport_histogram_observe(histogram, value);
         }
-        is(
-            scrapeport_gauge_register(c"shape".as_ptr(), help, labels.as_ptr(), 1, &raw mut gauge),
-            Outcome::Ok,
-        );
+        is(scrapeport_add(gauge.cast()), Outcome::Ok);
         scrapeport_gauge_set(gauge, 1.5);
         scrapeport_gauge_add(gauge, -4.0);
         assert_eq!(scrapeport_gauge_get(gauge), -2.5);
@@ -496,6 +498,9 @@ fn options_of_other_sizes_are_told_apart() {
         memory[0] = size;
         is(start(&memory), Outcome::InvalidArgument);
     }
+    let mut server = std::ptr::dangling();
+    is(unsafe { scrapeport_server_start(null(), &raw mut server) }, Outcome::InvalidArgument);
+    assert!(server.is_null());
 }
 
 #[cfg(feature = "tls")]

@@ -198,7 +198,7 @@ fn every_metric_exists_and_is_explained() {
                 // A part of a name stands before what takes its place, as in a pattern.
                 let part = name.ends_with('_') || name == "process_";
                 let is_of_c =
-                    || HEADER.contains(&format!("{name}(")) || HEADER.contains(&format!("}} {name};"));
+                    || HEADER.contains(&format!("{name}(")) || HEADER.contains(&format!(" {name};"));
                 assert!(part || exists(name) || is_of_c(), "{page}: {name}");
             }
         }

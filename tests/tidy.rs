@@ -193,7 +193,8 @@ fn unsafe_code_stands_where_it_is_allowed() {
         let inside = path.strip_prefix(root()).unwrap().display().to_string();
         let few = ["src/exporter/sys.rs", "src/server/defer_accept.rs", "src/server/inherit.rs"];
         if few.contains(&inside.as_str()) || inside.starts_with("src/capi/") {
-            assert_eq!(text.matches("// SAFETY: ").count(), text.matches("unsafe {").count(), "{inside}");
+            let needs = text.matches("unsafe {").count() + text.matches("unsafe impl").count();
+            assert_eq!(text.matches("// SAFETY: ").count(), needs, "{inside}");
             continue;
         }
         assert!(!code(&text).contains("unsafe "), "{inside}: unsafe");

@@ -21,7 +21,7 @@ use crate::text::{Help, Kind, Name, Number, Page};
 const OURS: &str = "scrapeport_";
 
 /// More bounds than any histogram has use for: a larger number is taken for a mistake.
-const MOST_BOUNDS: usize = 1024;
+pub(super) const MOST_BOUNDS: usize = 1024;
 
 static FIRST: AtomicPtr<Head> = AtomicPtr::new(ptr::null_mut());
 static LOCK: Mutex<()> = Mutex::new(());

@@ -65,8 +65,7 @@ pub unsafe extern "C" fn scrapeport_counter_register(
     n_labels: usize,
     out: *mut *mut Counter,
 ) -> c_int {
-    // SAFETY: the caller's promise.
-    let wanted = Wanted { name, help, labels, n_labels, shape: Shape::Counter };
+    let wanted = Wanted { name, help, labels, n_labels, shape: Ok(Shape::Counter) };
     // SAFETY: the caller's promise.
     unsafe {
         register(wanted, out, |adding, labels| {
@@ -90,7 +89,7 @@ pub unsafe extern "C" fn scrapeport_gauge_register(
     n_labels: usize,
     out: *mut *mut Gauge,
 ) -> c_int {
-    let wanted = Wanted { name, help, labels, n_labels, shape: Shape::Gauge };
+    let wanted = Wanted { name, help, labels, n_labels, shape: Ok(Shape::Gauge) };
     // SAFETY: the caller's promise.
     unsafe {
         register(wanted, out, |adding, labels| {
@@ -116,20 +115,17 @@ pub unsafe extern "C" fn scrapeport_histogram_register(
     n_labels: usize,
     out: *mut *mut Histogram,
 ) -> c_int {
-    if n_bounds > BOUNDS {
-        return Outcome::InvalidBounds.number();
-    }
-    // SAFETY: the caller's promise.
-    let bounds = match unsafe { items(bounds, n_bounds) } {
-        Ok(bounds) => bounds,
-        Err(outcome) => return outcome.number(),
+    let bounds = match n_bounds {
+        // SAFETY: the caller's promise.
+        0..=BOUNDS => unsafe { items(bounds, n_bounds) },
+        _ => Err(Outcome::InvalidBounds),
     };
-    let wanted = Wanted { name, help, labels, n_labels, shape: Shape::Histogram(bounds) };
+    let wanted = Wanted { name, help, labels, n_labels, shape: bounds.map(Shape::Histogram) };
     // SAFETY: the caller's promise.
     unsafe {
         register(wanted, out, |adding, labels| {
             let head = Head::new(HISTOGRAM, name, help, ptr::null(), n_labels);
-            pool::take_histogram(adding, head, labels, bounds)
+            pool::take_histogram(adding, head, labels, bounds?)
         })
     }
 }
@@ -140,7 +136,7 @@ struct Wanted<'a> {
     help: *const c_char,
     labels: *const Label,
     n_labels: usize,
-    shape: Shape<'a>,
+    shape: Result<Shape<'a>, Outcome>,
 }
 
 /// # Safety
@@ -158,7 +154,7 @@ unsafe fn register<T>(
         unsafe { out.write(ptr::null_mut()) };
         let Wanted { name, help, labels, n_labels, shape } = wanted;
         // SAFETY: the caller's promise.
-        let declared = unsafe { Declared::read(name, help, labels, n_labels, shape)? };
+        let declared = unsafe { Declared::read(name, help, labels, n_labels, shape?)? };
         declared.check()?;
         let adding = Adding::begin();
         let pointer = match adding.find(&declared)? {

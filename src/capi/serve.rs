@@ -98,14 +98,14 @@ pub unsafe extern "C" fn scrapeport_server_start(
     let mut problem = String::new();
     let mut told = None;
     let result = answer(|| {
-        // SAFETY: the caller's promise.
-        let options = unsafe { read(options)? };
-        told = Some(options);
         if out.is_null() || !out.is_aligned() {
             return Err(Outcome::InvalidArgument);
         }
         // SAFETY: the caller's promise: there is room for a pointer.
         unsafe { out.write(ptr::null()) };
+        // SAFETY: the caller's promise.
+        let options = unsafe { read(options)? };
+        told = Some(options);
         // SAFETY: the caller's promise.
         let builder = unsafe { builder(&options)? };
         let mut place = Reserved(ServerSlot::take().ok_or(Outcome::Full)?, false);
@@ -231,7 +231,8 @@ unsafe fn builder(options: &Options) -> Result<ServerBuilder, Outcome> {
 /// Each pointer is null or leads to what it says.
 #[cfg(feature = "tls")]
 unsafe fn with_tls(mut builder: ServerBuilder, options: &Options) -> Result<ServerBuilder, Outcome> {
-    let settings: [(*const c_char, fn(ServerBuilder, &Path) -> ServerBuilder); 4] = [
+    type Set = fn(ServerBuilder, &Path) -> ServerBuilder;
+    let settings: [(*const c_char, Set); 4] = [
         (options.certfile, |builder, file| builder.certfile(file)),
         (options.keyfile, |builder, file| builder.keyfile(file)),
         (options.client_cafile, |builder, file| builder.client_cafile(file)),

@@ -1,9 +1,8 @@
 //! Updates as functions: what the header does inline where it can, and for other languages. All ignore null.
 #![allow(unsafe_code)]
 
-use core::slice;
-
 use super::layout::{Counter, Gauge, Histogram};
+use super::list::{MOST_BOUNDS, items};
 use crate::guard::guarded;
 
 /// See the header.
@@ -83,14 +82,14 @@ pub unsafe extern "C" fn scrapeport_histogram_observe(histogram: *mut Histogram,
     // SAFETY: the caller's promise.
     let Some(histogram) = (unsafe { histogram.as_ref() }) else { return };
     let Histogram { bounds, buckets, n_bounds, sum, .. } = histogram;
-    if value.is_nan() || bounds.is_null() || buckets.is_null() {
+    if value.is_nan() || *n_bounds > MOST_BOUNDS || buckets.is_null() || !buckets.is_aligned() {
         return;
     }
     let _ = guarded(|| {
-        // SAFETY: the caller's promise: so many bounds, and one bucket more.
-        let bounds = unsafe { slice::from_raw_parts(*bounds, *n_bounds) };
+        // SAFETY: the caller's promise: so many bounds.
+        let Ok(bounds) = (unsafe { items(*bounds, *n_bounds) }) else { return };
         let at = bounds.partition_point(|bound| *bound < value);
-        // SAFETY: as above; the place is at most the number of bounds.
+        // SAFETY: the caller's promise: a bucket more than bounds, and the place is at most their number.
         let bucket = unsafe { &*buckets.add(at) };
         bucket.add(1);
         sum.add_f64(value);
