@@ -29,7 +29,8 @@ fn since_start(clock: ClockId) -> Duration {
 
 /// A duration in milliseconds, rounded up, so that a limit is never 0 by accident.
 pub(super) fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos().div_ceil(1_000_000)).unwrap_or(u64::MAX)
+    let rest = duration.subsec_nanos().div_ceil(1_000_000);
+    duration.as_secs().saturating_mul(1_000).saturating_add(rest.into())
 }
 
 /// Milliseconds, for a system call.
@@ -37,5 +38,17 @@ pub(super) fn timespec(millis: u64) -> Timespec {
     Timespec {
         tv_sec: i64::try_from(millis / 1_000).unwrap_or(i64::MAX),
         tv_nsec: (millis % 1_000 * 1_000_000) as _,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn milliseconds_are_rounded_up() {
+        let millis = |seconds, nanos| millis(Duration::new(seconds, nanos));
+        assert_eq!((millis(0, 0), millis(0, 1), millis(0, 1_000_000), millis(0, 1_000_001)), (0, 1, 1, 2));
+        assert_eq!((millis(7, 999_000_001), millis(u64::MAX, 5)), (8_000, u64::MAX));
     }
 }

@@ -58,7 +58,6 @@ impl Listener {
             Place::Address(address) => (open_tcp(address).map_err(failed)?, None, true),
             Place::Socket(socket) => {
                 check(&socket).map_err(|problem| Error::address(label.as_str(), problem))?;
-                rustix::io::ioctl_fionbio(&socket, true).map_err(|error| failed(error.into()))?;
                 (socket, None, false)
             }
             Place::Text(text) => match Target::parse(&text)? {

@@ -99,6 +99,11 @@ class Device:
         family("node_os_info", "gauge", "The system.", ('{id="debian",pretty_name="Debian GNU/Linux 12 (bookworm)"}', 1))
         for kind, part in (("cpu", 0.14), ("io", 0.08), ("memory", 0.01)):
             family(f"node_pressure_{kind}_waiting_seconds_total", "counter", "Time that tasks waited.", ("", part * wave(110, len(kind)) + 50))
+        family("node_mmc_life_time_used_ratio", "gauge", "How worn it is.", *(
+            (f'{{card="mmc0:0001",device="mmcblk0",type="{kind}"}}', 0.9 if self.trouble and kind == "B" else 0.8) for kind in "AB"))
+        family("node_mmc_pre_eol_state", "gauge", "Spare blocks.", *(
+            (f'{{card="mmc1:0001",device="mmcblk1",state="{state}"}}', int((state == "urgent") == self.trouble)) for state in ("normal", "urgent")))
+        family("node_ubi_read_only", "gauge", "Whether it can only be read.", ('{device="ubi0"}', int(self.trouble)))
         for when, value in (("", 0), ("_since_boot", int(self.trouble))):
             family(f"node_raspberrypi_throttled{when}", "gauge", "Whether the board is held back.", *(
                 (f'{{reason="{reason}"}}', value) for reason in ("throttled", "undervoltage")))
@@ -384,7 +389,7 @@ def asking(browser, device):
     complaints = browser.complaints()
     check("the console is empty", complaints == [], complaints)
     device.trouble = True
-    for part in ("supply voltage is too low", "since the start: throttled, undervoltage", "/srv is 95 % full", "/ has become read-only", "of memory left", "since the start: 2", "not synchronised"):
+    for part in ("supply voltage is too low", "since the start: throttled, undervoltage", "/srv is 95 % full", "/ has become read-only", "Flash is wearing out: mmcblk0, mmcblk1", "ubi0 has become read-only", "of memory left", "since the start: 2", "not synchronised"):
         check(f"a warning says {part}", browser.until(f"document.getElementById('warnings').innerText.includes({json.dumps(part)})"), text(browser, "#warnings"))
     device.trouble = False
     check("warnings go", browser.until("document.getElementById('warnings').children.length == 1"), text(browser, "#warnings"))

@@ -348,6 +348,10 @@ function warnings(files) {
 	const [now, before] = ["", "_since_boot"].map((when) => which("raspberrypi_throttled" + when, "reason", 1));
 	if (now || before) found.push(now ? `The board is held back: ${now}` : `The board was held back since the start: ${before}`);
 	if (node("hwmon_in_lcrit_alarm_volts").some(({ value }) => value)) found.push("The supply voltage is too low");
+	const worn = [...node("mmc_life_time_used_ratio"), ...node("mmc_pre_eol_state")].filter(({ labels, value }) => value >= 0.9 && labels.state !== "normal");
+	if (worn[0]) found.push("Flash is wearing out: " + [...new Set(worn.map(({ labels }) => labels.device))].join(", "));
+	const stuck = which("ubi_read_only", "device", 1);
+	if (stuck) found.push(stuck + " has become read-only");
 	for (const { mountpoint, part, avail, readonly, full } of files) {
 		if (!readonly) writable.add(mountpoint);
 		else if (writable.has(mountpoint)) found.push(`${mountpoint} has become read-only`);

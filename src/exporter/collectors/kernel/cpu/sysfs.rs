@@ -67,6 +67,10 @@ impl Topology {
         }
         let online = machine.sysfs.whole(pieces(&[ROOT, b"online"]), &mut scratch.other);
         let Ok(online) = online else { return };
+        // One at least is online, for it runs this.
+        if ranges(online).next().is_none() {
+            return;
+        }
         if machine.sysfs.list(ROOT, &mut scratch.names).is_err() {
             return;
         }

@@ -80,6 +80,11 @@ fn online_and_offline() {
     let expected = ["{cpu=\"0\"} 1", "{cpu=\"1\"} 0", "{cpu=\"2\"} 1", "{cpu=\"10\"} 0"];
     let expected: Vec<_> = expected.iter().map(|rest| format!("node_cpu_online{rest}")).collect();
     assert_eq!(lines(&outcome.page, "node_cpu_online"), expected);
+    // A list that cannot be read does not say that all are off.
+    for list in ["", "?\n"] {
+        tree.write("sys/devices/system/cpu/online", list);
+        assert_eq!(lines(&tree.run(&ENTRY, &[]).page, "node_cpu_online"), [""; 0]);
+    }
 }
 
 #[test]
