@@ -20,8 +20,9 @@
  * - NULL never crashes: updates ignore it, the rest answers SCRAPEPORT_INVALID_ARGUMENT.
  * - Every function may be called from any thread at any time, and none from a signal handler, but for the updates of
  *   counters and gauges where they are inline (SCRAPEPORT_INLINE_UPDATES).
- * - The library never prints, never exits, installs no signal handler and raises no SIGPIPE. The threads of a server have
- *   the signal mask of the one that starts it, and do not live on in the child of a fork: start servers after the last.
+ * - The library never prints, never exits, installs no signal handler and raises no SIGPIPE. The threads of a server
+ *   have the signal mask of the one that starts it, and do not live on in the child of a fork: start servers after the
+ *   last fork, and do not stop in a child what its parent has started.
  * - Metrics take no heap, and neither does a scrape. A library that holds such statics must not be unloaded.
  */
 #ifndef SCRAPEPORT_H
@@ -315,7 +316,7 @@ uint16_t scrapeport_server_port(const scrapeport_server *server);
 /*
  * Stops it: the port is free at once, responses under way are finished, threads are joined, memory is freed. Blocks
  * until then, 6 seconds at most unless a callback hangs. From any thread, but not from a callback of this library. NULL
- * is fine. A second call does nothing, as long as no 8 servers were started after the first.
+ * is fine. A second call does nothing, even while the first still waits, as long as no 8 servers were started after it.
  */
 void scrapeport_server_stop(scrapeport_server *server);
 

@@ -379,12 +379,55 @@ fn updates_allocate_nothing() {
     assert_eq!(ALLOCATIONS.load(Relaxed) - before, 0);
 }
 
+/// Registering, announcing, updating, and the page of all that.
+#[cfg(feature = "capi")]
+#[allow(unsafe_code, reason = "the functions are those of C")]
+fn metrics_of_c_take_no_heap() {
+    use scrapeport::capi::*;
+    use std::ffi::{c_char, c_int, c_void};
+    use std::ptr::{null, null_mut};
+
+    unsafe extern "C" fn measure(length: *mut c_void, _: *const c_char, piece: usize) -> c_int {
+        // SAFETY: the number below.
+        unsafe { *length.cast::<usize>() += piece };
+        0
+    }
+
+    let gauge = Gauge {
+        metric: Head::new(2, c"c_level".as_ptr(), c"".as_ptr(), null(), 0),
+        value: scrapeport::capi::Cell::new(0),
+    };
+    let gauge = Box::into_raw(Box::new(gauge));
+    let before = ALLOCATIONS.load(Relaxed);
+    let mut length = 0_usize;
+    // SAFETY: literals, and what is never freed.
+    unsafe {
+        assert_eq!(scrapeport_add(gauge.cast()), 0);
+        let labels = [Label { name: c"a".as_ptr(), value: c"1".as_ptr() }];
+        let (mut counter, mut histogram) = (null_mut(), null_mut());
+        let (help, one) = (c"".as_ptr(), labels.as_ptr());
+        assert_eq!(scrapeport_counter_register(c"c_total".as_ptr(), help, one, 1, &raw mut counter), 0);
+        let name = c"c_seconds".as_ptr();
+        assert_eq!(scrapeport_histogram_register(name, help, &1.0, 1, one, 1, &raw mut histogram), 0);
+        for _ in 0..100 {
+            scrapeport_counter_inc(counter);
+            scrapeport_gauge_add(gauge, 1.0);
+            scrapeport_histogram_observe(histogram, 1.0);
+            assert_eq!(scrapeport_write(Some(measure), (&raw mut length).cast()), 0);
+        }
+    }
+    assert!(length > 100 * 200);
+    assert_eq!(ALLOCATIONS.load(Relaxed) - before, 0);
+}
+
 fn main() {
     let checks: &[(&str, fn())] = &[
         ("updates_allocate_nothing", updates_allocate_nothing),
         ("a_kept_scrape_allocates_nothing", a_kept_scrape_allocates_nothing),
         ("a_fresh_connection_allocates_nothing_either", a_fresh_connection_allocates_nothing_either),
         ("ten_thousand_scrapes_do_not_grow", ten_thousand_scrapes_do_not_grow),
+        #[cfg(feature = "capi")]
+        ("metrics_of_c_take_no_heap", metrics_of_c_take_no_heap),
         #[cfg(feature = "exporter")]
         ("a_kept_scrape_of_the_exporter_allocates_nothing", a_kept_scrape_of_the_exporter_allocates_nothing),
         #[cfg(feature = "web-config")]

@@ -523,7 +523,7 @@ fn files_of_tls_are_followed_or_named() {
     for secure in [both, locked] {
         let server = started(&secure);
         let answer = get(scrapeport_server_port(server));
-        assert!(answer.starts_with("HTTP/1.1 400 ") && answer.contains("HTTPS"), "{answer}");
+        assert!(answer.starts_with("HTTP/1.0 400 ") && answer.contains("HTTPS"), "{answer}");
         scrapeport_server_stop(server);
     }
     let (result, problem) = refused(Options { certfile: cert.as_ptr(), ..base });

@@ -1,5 +1,5 @@
 /*
- * A small daemon: each second it reads /proc/net/dev and keeps the counters of every interface, with its name as a label.
+ * A small daemon: each second it reads /proc/net/dev and keeps the counters of every interface, whose name is a label.
  * Interfaces come and go, so their metrics are registered when they are first seen, and hidden when they are gone.
  *
  *     cc link_monitor.c $(pkg-config --cflags --libs scrapeport) -o link_monitor && ./link_monitor 127.0.0.1:9100

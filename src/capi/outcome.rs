@@ -81,7 +81,7 @@ impl Outcome {
             Self::LabelsDiffer => c"a metric of this name has labels of other names, or in another order",
             Self::BoundsDiffer => c"a histogram of this name has other bounds",
             Self::NameTaken => c"the name, or that of a sample, belongs to another metric",
-            Self::Full => c"the pool is used up; declare metrics as statics, which need none",
+            Self::Full => c"the pool of metrics is used up (statics need none), or 8 servers run",
             Self::Stopped => c"the sink did not take the page",
             Self::Unsupported => c"this library was built without that feature, or is older than the header",
             Self::Address => c"cannot listen on the address",

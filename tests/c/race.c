@@ -97,7 +97,8 @@ static void *scrape(void *server)
         now = number(page, "\nrace_total ");
         check(now >= last, "a counter goes back");
         last = now;
-        check(number(page, "race_seconds_count ") == number(page, "race_seconds_bucket{le=\"+Inf\"} "), "count and buckets");
+        check(number(page, "race_seconds_count ") == number(page, "race_seconds_bucket{le=\"+Inf\"} "),
+              "count and buckets");
         scrapes++;
     } while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE));
     printf("race: %d scrapes\n", scrapes);
