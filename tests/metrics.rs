@@ -66,9 +66,12 @@ fn numbers_that_32_bits_do_not_hold() {
     FREE.inc();
     UNTIL.set(4_102_444_800.0);
     let text = REGISTRY.to_text(Format::TEXT);
-    for line in
-        ["bytes_total 4294967296", "size_total 4294967297", "free_bytes 4294967296", "until_seconds 4102444800"]
-    {
+    for line in [
+        "bytes_total 4294967296",
+        "size_total 4294967297",
+        "free_bytes 4294967296",
+        "until_seconds 4102444800",
+    ] {
         assert!(text.lines().any(|found| found == line), "{line}\n{text}");
     }
 }

@@ -19,7 +19,9 @@ pub(crate) fn wait_for_random_numbers() {
     let ask = |flags| getrandom(&mut [0; 1], flags).map(|_| ());
     let first = ask(GetRandomFlags::NONBLOCK);
     if has_to_wait(first) {
-        log::warn!("the kernel has no random numbers yet, as after power-on; TLS and passwords wait for them");
+        log::warn!(
+            "the kernel has no random numbers yet, as after power-on; TLS and passwords wait for them"
+        );
         let started = Instant::now();
         // Only a signal that this program handles ends it early.
         while ask(GetRandomFlags::empty()) == Err(Errno::INTR) {}
