@@ -153,6 +153,7 @@ fn every_flag_exists() {
                 "apk ",
                 "pkg-config ",
                 "git ",
+                "packaging/c/install ",
             ]
             .iter()
             .any(|program| line.contains(program))
