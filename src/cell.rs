@@ -15,7 +15,9 @@ pub(crate) use imp::Cell64;
 mod imp {
     use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+    /// An atomic and nothing else: C updates such cells in place.
     #[derive(Debug)]
+    #[repr(transparent)]
     pub(crate) struct Cell64(AtomicU64);
 
     impl Cell64 {

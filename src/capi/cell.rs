@@ -6,38 +6,33 @@
 
 #[cfg(all(target_has_atomic = "64", not(scrapeport_lock64)))]
 mod imp {
-    use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    use crate::cell::Cell64;
 
     /// `scrapeport_cell` in C.
     #[derive(Debug)]
     #[repr(transparent)]
-    pub struct Cell(AtomicU64);
+    pub struct Cell(Cell64);
 
     impl Cell {
         #[allow(missing_docs)]
         pub const fn new(bits: u64) -> Self {
-            Self(AtomicU64::new(bits))
+            Self(Cell64::new(bits))
         }
 
         pub(in crate::capi) fn load(&self) -> u64 {
-            self.0.load(Relaxed)
+            self.0.load()
         }
 
         pub(in crate::capi) fn store(&self, bits: u64) {
-            self.0.store(bits, Relaxed);
+            self.0.store(bits);
         }
 
         pub(in crate::capi) fn add(&self, amount: u64) {
-            self.0.fetch_add(amount, Relaxed);
+            self.0.add(amount);
         }
 
         pub(in crate::capi) fn add_f64(&self, amount: f64) {
-            let mut now = self.load();
-            while let Err(other) =
-                self.0.compare_exchange_weak(now, (f64::from_bits(now) + amount).to_bits(), Relaxed, Relaxed)
-            {
-                now = other;
-            }
+            self.0.add_f64(amount);
         }
     }
 

@@ -152,8 +152,8 @@ impl<'a> Declared<'a> {
         if self.help != other.help {
             return Err(Outcome::HelpDiffers);
         }
-        let names = |declared: &Self| declared.labels().iter().map(|(name, _)| *name).collect::<Names<'_>>();
-        if names(self) != names(other) {
+        let names = |declared: &Self| declared.labels.map(|(name, _)| name);
+        if (self.n_labels, names(self)) != (other.n_labels, names(other)) {
             return Err(Outcome::LabelsDiffer);
         }
         Ok(if self.labels() == other.labels() { Meeting::Same } else { Meeting::Family })
@@ -177,21 +177,6 @@ enum Meeting {
     Same,
     Family,
     Strangers,
-}
-
-/// The names of some labels, for comparison.
-#[derive(PartialEq, Eq)]
-struct Names<'a>([&'a str; LABELS], usize);
-
-impl<'a> FromIterator<&'a str> for Names<'a> {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(names: I) -> Self {
-        let mut all = Self([""; LABELS], 0);
-        for (place, name) in all.0.iter_mut().zip(names) {
-            *place = name;
-            all.1 += 1;
-        }
-        all
-    }
 }
 
 /// A metric on the chain, or one that its owner hands over to be: whole, and left alone for as long as the process
