@@ -1,5 +1,5 @@
 /*
- * The page in a loop that is there already: no thread of the library, the program's own poll(2) and its own sockets. An
+ * The page in a loop that is there already: no thread of the library, the program's own ppoll(2) and its own sockets. An
  * event library (libuev, libevent, libuv) calls `readable` where this loop does.
  *
  * The server here is as small as can be: a response is written in one go, for at most five seconds.
@@ -23,7 +23,7 @@
 #define CLIENTS 8
 #define HEAD_SIZE 4096
 
-static scrapeport_counter wakeups = SCRAPEPORT_COUNTER("poll_wakeups_total", "Times that poll(2) returned.");
+static scrapeport_counter wakeups = SCRAPEPORT_COUNTER("poll_wakeups_total", "Times that ppoll(2) returned.");
 static scrapeport_gauge clients = SCRAPEPORT_GAUGE("poll_clients", "Connections just now.");
 
 static struct pollfd fds[1 + CLIENTS];
@@ -129,6 +129,7 @@ int main(int argc, char **argv)
     struct sockaddr_in address;
     socklen_t length = sizeof address;
     struct sigaction action;
+    sigset_t ends, before;
     int at, on = 1;
 
     scrapeport_add(&wakeups.metric);
@@ -137,6 +138,11 @@ int main(int argc, char **argv)
     action.sa_handler = end;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
+    /* They come while the loop waits and at no other time: one between the look at `ended` and the wait would be missed. */
+    sigemptyset(&ends);
+    sigaddset(&ends, SIGINT);
+    sigaddset(&ends, SIGTERM);
+    sigprocmask(SIG_BLOCK, &ends, &before);
 
     memset(&address, 0, sizeof address);
     address.sin_family = AF_INET;
@@ -155,7 +161,7 @@ int main(int argc, char **argv)
     printf("listening on port %u\n", (unsigned)ntohs(address.sin_port));
     fflush(stdout);
 
-    while (!ended && poll(fds, 1 + CLIENTS, -1) >= 0) {
+    while (!ended && ppoll(fds, 1 + CLIENTS, NULL, &before) >= 0) {
         scrapeport_counter_inc(&wakeups);
         if (fds[0].revents)
             acceptable();
