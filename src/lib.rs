@@ -75,6 +75,8 @@ mod histogram;
 #[cfg(feature = "http")]
 pub mod http;
 mod info;
+#[cfg(any(feature = "http", feature = "process"))]
+mod kernel_time;
 mod metric;
 #[cfg(any(feature = "exporter", feature = "web-config"))]
 mod nearest;

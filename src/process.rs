@@ -12,9 +12,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rustix::fs::{Mode, OFlags, RawDir};
 use rustix::process::{Resource, getrlimit};
-use rustix::time::{ClockId, clock_gettime};
 
 use crate::collector::{Collect, CollectError, Collector};
+use crate::kernel_time::{self, ClockId};
 use crate::text::number::unsigned;
 use crate::text::{Kind, Number, Page};
 
@@ -220,8 +220,7 @@ struct Boot {
 const CLOCK_WAS_SET: Duration = Duration::from_millis(250);
 
 fn rough_boot_time() -> Option<Duration> {
-    let running = clock_gettime(ClockId::Boottime);
-    let running = Duration::new(running.tv_sec.try_into().ok()?, running.tv_nsec.try_into().ok()?);
+    let running = kernel_time::read(ClockId::Boottime);
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     Some(now.saturating_sub(running))
 }

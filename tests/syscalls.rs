@@ -110,12 +110,9 @@ fn each_file_is_read_once_a_scrape() {
     let mut calls = std::collections::BTreeMap::<&str, usize>::new();
     let mut opened = std::collections::BTreeMap::<String, usize>::new();
     let mut directories = std::collections::BTreeMap::<String, String>::new();
-    for line in log.lines().filter(|line| !line.contains("resumed>")) {
-        let Some((name, arguments)) =
-            line.split_once(' ').and_then(|(_, call)| call.trim_start().split_once('('))
-        else {
-            continue;
-        };
+    let whole = whole_calls(&log);
+    for call in &whole {
+        let Some((name, arguments)) = call.split_once('(') else { continue };
         *calls.entry(name).or_default() += 1;
         if name == "openat" && !arguments.contains("ENOENT") {
             // The directory is part of the place.
@@ -146,6 +143,37 @@ fn each_file_is_read_once_a_scrape() {
     assert!(opened.len() > 50, "{opened:?}");
     // The end of a file of procfs is found by reading on.
     assert!(reads <= 2 * opened.len(), "{reads} reads of {} files", opened.len());
+}
+
+/// The calls in the order in which they returned, without the numbers of threads. Where another thread comes in between,
+/// strace tells of a call in two lines.
+#[cfg(feature = "exporter")]
+fn whole_calls(log: &str) -> Vec<String> {
+    let mut begun = std::collections::BTreeMap::new();
+    let mut calls = Vec::new();
+    for line in log.lines() {
+        let Some((thread, call)) = line.split_once(' ') else { continue };
+        let call = call.trim_start();
+        if let Some(beginning) = call.strip_suffix(" <unfinished ...>") {
+            begun.insert(thread, beginning);
+        } else if let Some((_, end)) =
+            call.strip_prefix("<... ").and_then(|call| call.split_once(" resumed>"))
+        {
+            calls.extend(begun.remove(thread).map(|beginning| format!("{beginning}{end}")));
+        } else {
+            calls.push(call.to_owned());
+        }
+    }
+    // What is not over is a thread that waits, or the end of the log.
+    calls.extend(begun.into_values().map(str::to_owned));
+    calls
+}
+
+#[cfg(feature = "exporter")]
+#[test]
+fn calls_that_strace_tells_in_two_lines_are_put_together() {
+    let log = "7 openat(3, \"a\", O_PATH <unfinished ...>\n8 futex(1, 2) = 0\n7 <... openat resumed>) = 4\n9 read(5 <unfinished ...>\n";
+    assert_eq!(whole_calls(log), ["futex(1, 2) = 0", "openat(3, \"a\", O_PATH) = 4", "read(5"]);
 }
 
 /// What two collectors read, each in its own time: either may be asked for alone.

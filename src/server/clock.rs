@@ -2,43 +2,29 @@
 
 use core::time::Duration;
 
-use rustix::time::{ClockId, Timespec, clock_gettime};
+use crate::kernel_time::{ClockId, read};
 
 /// Milliseconds of the monotonic clock, up to 10 ms behind: good enough for time limits, and the cheapest to ask
 /// (`CLOCK_MONOTONIC_COARSE`, clock_gettime(2)).
 pub(super) fn coarse_ms() -> u64 {
-    let now = since_start(ClockId::MonotonicCoarse);
+    let now = read(ClockId::MonotonicCoarse);
     now.as_secs() * 1_000 + u64::from(now.subsec_millis())
 }
 
 /// The monotonic clock since its beginning.
 pub(super) fn precise() -> Duration {
-    since_start(ClockId::Monotonic)
+    read(ClockId::Monotonic)
 }
 
 /// Seconds since 1970, up to 10 ms behind.
 pub(super) fn unix() -> u64 {
-    since_start(ClockId::RealtimeCoarse).as_secs()
-}
-
-fn since_start(clock: ClockId) -> Duration {
-    let now = clock_gettime(clock);
-    // A wall clock before 1970 shows 1970.
-    Duration::new(u64::try_from(now.tv_sec).unwrap_or(0), u32::try_from(now.tv_nsec).unwrap_or(0))
+    read(ClockId::RealtimeCoarse).as_secs()
 }
 
 /// A duration in milliseconds, rounded up, so that a limit is never 0 by accident.
 pub(super) fn millis(duration: Duration) -> u64 {
     let rest = duration.subsec_nanos().div_ceil(1_000_000);
     duration.as_secs().saturating_mul(1_000).saturating_add(rest.into())
-}
-
-/// Milliseconds, for a system call.
-pub(super) fn timespec(millis: u64) -> Timespec {
-    Timespec {
-        tv_sec: i64::try_from(millis / 1_000).unwrap_or(i64::MAX),
-        tv_nsec: (millis % 1_000 * 1_000_000) as _,
-    }
 }
 
 #[cfg(test)]

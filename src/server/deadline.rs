@@ -8,7 +8,7 @@
 use core::time::Duration;
 use std::os::fd::BorrowedFd;
 
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt};
 
@@ -19,6 +19,7 @@ use super::seats::Seats;
 use super::slot::{Doing, Slot};
 use crate::http::limits::{LINGER_TIMEOUT, Limits};
 use crate::http::transport::{Gone, Phase, Transport};
+use crate::kernel_time::poll;
 
 /// A connection as the conversation sees it.
 #[derive(Debug)]
@@ -154,7 +155,7 @@ impl<'a> Link<'a> {
                 return Err(Errno::AGAIN);
             }
             let mut polled = [PollFd::from_borrowed_fd(self.stream, PollFlags::IN)];
-            match poll(&mut polled, Some(&clock::timespec(left))) {
+            match poll(&mut polled, Some(left)) {
                 Ok(0) | Err(Errno::INTR) => continue,
                 Ok(_) => {}
                 Err(error) => return Err(error),

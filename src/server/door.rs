@@ -9,15 +9,15 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::vec::Vec;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd, poll};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
 use rustix::io::{Errno, ioctl_fionbio, write};
 use rustix::net::{SocketFlags, accept_with};
-use rustix::time::Timespec;
 
-use super::clock::{coarse_ms, timespec};
+use super::clock::coarse_ms;
 use super::metrics::ACCEPT_ERRORS;
 use super::slot::{Slot, Victims, evict_one};
 use super::socket::Listener;
+use crate::kernel_time::poll;
 
 /// The first pause after an accept that failed, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
@@ -172,14 +172,14 @@ impl Door {
     }
 
     pub(super) fn somebody_waits(&self) -> bool {
-        self.look(Some(&timespec(0)))
+        self.look(Some(0))
     }
 
-    /// Waits so long, or without end, until there is something to accept.
-    fn look(&self, limit: Option<&Timespec>) -> bool {
+    /// Waits so many milliseconds, or without end, until there is something to accept.
+    fn look(&self, limit_ms: Option<u64>) -> bool {
         let watch = self.watch.read().unwrap_or_else(PoisonError::into_inner);
         let Some(Watch { epoll, .. }) = watch.as_ref() else { return false };
-        poll(&mut [PollFd::new(epoll, PollFlags::IN)], limit).is_ok_and(|ready| ready > 0)
+        poll(&mut [PollFd::new(epoll, PollFlags::IN)], limit_ms).is_ok_and(|ready| ready > 0)
     }
 
     /// Stops accepting and closes the listeners: when this returns, their ports are free and socket files removed.
