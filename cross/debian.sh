@@ -10,13 +10,26 @@ apt() {
     as_root env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=120 "$@" >&2 </dev/null
 }
 
+# own_index: the newest list of the packages of this machine's own architecture, whatever the state of the others' lists:
+# apt gives up a whole server's lists for one that is half updated there
+own_index() {
+    local configuration
+    configuration=$(mktemp)
+    printf '#clear APT::Architectures;\nAPT::Architectures { "%s"; };\n' "$(dpkg --print-architecture)" >"$configuration"
+    chmod a+r "$configuration"
+    as_root env APT_CONFIG="$configuration" apt-get -qq -o DPkg::Lock::Timeout=120 -o APT::Get::List-Cleanup=false update >&2 </dev/null || true
+    rm "$configuration"
+}
+
 # install PACKAGE...: those that are missing
 install() {
     local package missing=()
     for package in "$@"; do
         dpkg-query -W -f '${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing+=("$package")
     done
-    [ ${#missing[@]} = 0 ] || apt install -y --no-install-recommends "${missing[@]}"
+    [ ${#missing[@]} != 0 ] || return 0
+    own_index
+    apt install -y --no-install-recommends "${missing[@]}"
 }
 
 # architecture NAME: apt knows its packages from now on
