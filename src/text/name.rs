@@ -25,9 +25,27 @@ const fn is_classic(name: &[u8], colon: bool) -> bool {
 }
 
 /// Whether a classic name may hold `byte` at this place.
+#[inline(always)]
 pub(crate) const fn is_classic_byte(byte: u8, first: bool, colon: bool) -> bool {
-    byte.is_ascii_alphabetic() || byte == b'_' || (byte == b':' && colon) || (byte.is_ascii_digit() && !first)
+    // Every name of every page comes by here: one look into a table, also where the compiler saves space.
+    CLASSIC[byte as usize] & (1 << (first as u8 | (colon as u8) << 1)) != 0
 }
+
+/// For each byte, one bit for each place: bit 0 of the place says that it is the first, bit 1 that colons are allowed.
+static CLASSIC: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        table[byte] = match byte as u8 {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => 0b1111,
+            b'0'..=b'9' => 0b0101,
+            b':' => 0b1100,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    table
+};
 
 /// Whether a label name is kept for Prometheus itself: `__*` everywhere, and those that a kind writes on its own.
 pub(crate) const fn is_reserved_label(name: &str) -> bool {

@@ -57,7 +57,7 @@ impl Engine {
             .collect();
         let is_off = |name: &&str| enabled.iter().all(|enabled| enabled.name != *name);
         let disabled = all.map(Entry::name).filter(is_off).collect();
-        Self { machine, enabled, disabled, pool: Pool::default() }
+        Self { machine, enabled, disabled, pool: Pool::for_processors() }
     }
 
     /// Which collectors a query string asks for.

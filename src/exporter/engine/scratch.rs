@@ -1,8 +1,11 @@
 //! The buffers of one scrape. They grow to what the machine needs at the first scrape and are kept for the next.
 
+use core::time::Duration;
 use std::boxed::Box;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
+
+use rustix::thread::sched_getaffinity;
 
 use super::machine::Machine;
 use super::names::Names;
@@ -54,26 +57,107 @@ impl ProcStat {
     }
 }
 
-/// Sets of buffers: one for each scrape that has ever run at the same time. A collector that needs buffers of its own
-/// kind keeps its own pool.
+/// Sets of buffers, for the scrapes that run at the same time. A collector that needs buffers of its own kind keeps its
+/// own pool.
 #[derive(Debug)]
 pub(crate) struct Pool<B = Scratch> {
-    // The last one given back is the next one taken: its memory is warm, and the others stay untouched.
-    free: Mutex<Vec<Box<B>>>,
+    sets: Mutex<Sets<B>>,
+    given_back: Condvar,
+    /// How many sets are made before anyone waits.
+    at_once: usize,
+    wait: Duration,
 }
 
+#[derive(Debug)]
+struct Sets<B> {
+    // The last one given back is the next one taken: its memory is warm, and the others stay untouched.
+    free: Vec<Box<B>>,
+    made: usize,
+}
+
+/// How long a scrape waits for the buffers of another before it makes its own, which are kept for good. A scrape has
+/// collected long before, unless its client reads slowly or something hangs.
+const WAIT: Duration = Duration::from_millis(100);
+
 impl<B> Default for Pool<B> {
+    /// Never waits.
     fn default() -> Self {
-        Self { free: Mutex::default() }
+        Self::new(usize::MAX, Duration::ZERO)
+    }
+}
+
+impl<B> Pool<B> {
+    const fn new(at_once: usize, wait: Duration) -> Self {
+        let sets = Mutex::new(Sets { free: Vec::new(), made: 0 });
+        Self { sets, given_back: Condvar::new(), at_once, wait }
+    }
+
+    /// Makes one set for each processor that there is, and more only for who has waited: more scrapes at once would
+    /// not end sooner.
+    pub(crate) fn for_processors() -> Self {
+        let processors = sched_getaffinity(None).map_or(1, |set| set.count());
+        Self::new(usize::try_from(processors).unwrap_or(1).max(1), WAIT)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Sets<B>> {
+        self.sets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl<B: Default> Pool<B> {
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut B) -> T) -> T {
-        let taken = self.free.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let mut scratch = taken.unwrap_or_default();
-        let result = work(&mut scratch);
-        self.free.lock().unwrap_or_else(PoisonError::into_inner).push(scratch);
+        let mut set = self.take();
+        let result = work(&mut set);
+        self.lock().free.push(set);
+        self.given_back.notify_one();
         result
+    }
+
+    fn take(&self) -> Box<B> {
+        let mut sets = self.lock();
+        if sets.free.is_empty() && sets.made >= self.at_once {
+            let waited = self.given_back.wait_timeout_while(sets, self.wait, |sets| sets.free.is_empty());
+            sets = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        sets.free.pop().unwrap_or_else(|| {
+            sets.made += 1;
+            Box::default()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_gets_the_buffers_of_another() {
+        let pool = Pool::<usize>::new(1, Duration::from_secs(600));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (0..50).for_each(|_| pool.with(|uses| *uses += 1)));
+            }
+        });
+        let sets = pool.lock();
+        assert_eq!((sets.made, sets.free.len()), (1, 1));
+        assert_eq!(*sets.free[0], 200);
+    }
+
+    #[test]
+    fn who_has_waited_for_nothing_makes_its_own() {
+        let pool = Pool::<usize>::new(1, Duration::from_millis(1));
+        // The outer one does not end before the inner one has.
+        let inner = pool.with(|outer| {
+            *outer = 1;
+            pool.with(|inner| *inner)
+        });
+        assert_eq!((inner, pool.lock().made), (0, 2));
+    }
+
+    #[test]
+    fn as_many_as_there_may_be_at_once_do_not_wait() {
+        let pool = Pool::<usize>::default();
+        pool.with(|_| pool.with(|_| pool.with(|_| ())));
+        assert_eq!(pool.lock().made, 3);
     }
 }
