@@ -77,7 +77,7 @@ struct Sets<B> {
 
 /// How long a scrape waits for the buffers of another before it makes its own, which are kept for good. A scrape has
 /// collected long before, unless its client reads slowly or something hangs.
-const WAIT: Duration = Duration::from_millis(100);
+const WAIT: Duration = Duration::from_millis(500);
 
 impl<B> Default for Pool<B> {
     /// Never waits.
