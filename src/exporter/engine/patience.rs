@@ -64,6 +64,8 @@ struct Staff {
 struct Desks {
     free: Vec<Arc<Desk>>,
     all: Vec<Arc<Desk>>,
+    /// How many scrapes wait for a desk: a wake-up that nobody needs is a system call all the same.
+    waiting: usize,
     /// Nobody will ask any more: the threads end.
     over: bool,
 }
@@ -197,7 +199,9 @@ impl Staff {
             {
                 return None;
             }
+            desks.waiting += 1;
             desks = self.freed.wait_timeout(desks, LOOK).unwrap_or_else(PoisonError::into_inner).0;
+            desks.waiting -= 1;
         }
     }
 
@@ -218,8 +222,11 @@ impl Staff {
     }
 
     fn release(&self, desk: Arc<Desk>) {
-        lock(&self.desks).free.push(desk);
-        self.freed.notify_one();
+        let mut desks = lock(&self.desks);
+        desks.free.push(desk);
+        if desks.waiting > 0 {
+            self.freed.notify_one();
+        }
     }
 
     /// The life of a thread.
@@ -237,9 +244,13 @@ impl Staff {
                 near.leave();
                 if work.batch.is_some() && !work.done {
                     work.done = true;
+                    // Whoever is woken needs the lock first of all.
+                    drop(work);
                     desk.changed.notify_all();
+                    work = lock(&desk.work);
+                } else {
+                    work = desk.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
                 }
-                work = desk.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             let Some((question, has_siblings)) = job.jobs.get(at).map(|next| {
@@ -300,7 +311,10 @@ impl Desk {
         let mut work = lock(&self.work);
         work.batch = Some(mem::take(batch));
         work.done = false;
+        // Whoever is woken needs the lock first of all.
+        drop(work);
         self.changed.notify_all();
+        work = lock(&self.work);
         loop {
             let late = |(_, since): (usize, Instant)| since.elapsed() >= PATIENCE;
             let over = work.current.is_some_and(late) || Instant::now() >= until || expired();

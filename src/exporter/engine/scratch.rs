@@ -73,6 +73,8 @@ struct Sets<B> {
     // The last one given back is the next one taken: its memory is warm, and the others stay untouched.
     free: Vec<Box<B>>,
     made: usize,
+    /// How many scrapes wait: a wake-up that nobody needs is a system call all the same.
+    waiting: usize,
 }
 
 /// How long a scrape waits for the buffers of another before it makes its own, which are kept for good. A scrape has
@@ -88,7 +90,7 @@ impl<B> Default for Pool<B> {
 
 impl<B> Pool<B> {
     const fn new(at_once: usize, wait: Duration) -> Self {
-        let sets = Mutex::new(Sets { free: Vec::new(), made: 0 });
+        let sets = Mutex::new(Sets { free: Vec::new(), made: 0, waiting: 0 });
         Self { sets, given_back: Condvar::new(), at_once, wait }
     }
 
@@ -108,16 +110,21 @@ impl<B: Default> Pool<B> {
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut B) -> T) -> T {
         let mut set = self.take();
         let result = work(&mut set);
-        self.lock().free.push(set);
-        self.given_back.notify_one();
+        let mut sets = self.lock();
+        sets.free.push(set);
+        if sets.waiting > 0 {
+            self.given_back.notify_one();
+        }
         result
     }
 
     fn take(&self) -> Box<B> {
         let mut sets = self.lock();
         if sets.free.is_empty() && sets.made >= self.at_once {
+            sets.waiting += 1;
             let waited = self.given_back.wait_timeout_while(sets, self.wait, |sets| sets.free.is_empty());
             sets = waited.unwrap_or_else(PoisonError::into_inner).0;
+            sets.waiting -= 1;
         }
         sets.free.pop().unwrap_or_else(|| {
             sets.made += 1;
