@@ -224,7 +224,9 @@ impl Staff {
     fn release(&self, desk: Arc<Desk>) {
         let mut desks = lock(&self.desks);
         desks.free.push(desk);
-        if desks.waiting > 0 {
+        let waited_for = desks.waiting > 0;
+        drop(desks);
+        if waited_for {
             self.freed.notify_one();
         }
     }

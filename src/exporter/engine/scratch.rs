@@ -77,8 +77,8 @@ struct Sets<B> {
     waiting: usize,
 }
 
-/// How long a scrape waits for the buffers of another before it makes its own, which are kept for good. A scrape has
-/// collected long before, unless its client reads slowly or something hangs.
+/// How long a scrape waits for the buffers of another before it makes its own. A scrape has collected long before, unless
+/// its client reads slowly or something hangs.
 const WAIT: Duration = Duration::from_millis(500);
 
 impl<B> Default for Pool<B> {
@@ -94,11 +94,12 @@ impl<B> Pool<B> {
         Self { sets, given_back: Condvar::new(), at_once, wait }
     }
 
-    /// Makes one set for each processor that there is, and more only for who has waited: more scrapes at once would
-    /// not end sooner.
+    /// Keeps one set for each processor that there is: more scrapes at once would not end sooner. Who has waited in vain
+    /// gets one that is given up when nobody needs it any more.
     pub(crate) fn for_processors() -> Self {
-        let processors = sched_getaffinity(None).map_or(1, |set| set.count());
-        Self::new(usize::try_from(processors).unwrap_or(1).max(1), WAIT)
+        // Fails only where there are more than a thousand.
+        let processors = sched_getaffinity(None).ok().and_then(|set| usize::try_from(set.count()).ok());
+        Self::new(processors.unwrap_or(usize::MAX).max(1), WAIT)
     }
 
     fn lock(&self) -> MutexGuard<'_, Sets<B>> {
@@ -108,14 +109,8 @@ impl<B> Pool<B> {
 
 impl<B: Default> Pool<B> {
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut B) -> T) -> T {
-        let mut set = self.take();
-        let result = work(&mut set);
-        let mut sets = self.lock();
-        sets.free.push(set);
-        if sets.waiting > 0 {
-            self.given_back.notify_one();
-        }
-        result
+        let mut lent = Lent { pool: self, set: Some(self.take()) };
+        work(lent.set.get_or_insert_default())
     }
 
     fn take(&self) -> Box<B> {
@@ -130,6 +125,29 @@ impl<B: Default> Pool<B> {
             sets.made += 1;
             Box::default()
         })
+    }
+}
+
+/// A set that goes back when dropped.
+struct Lent<'a, B: Default> {
+    pool: &'a Pool<B>,
+    set: Option<Box<B>>,
+}
+
+impl<B: Default> Drop for Lent<'_, B> {
+    fn drop(&mut self) {
+        let mut sets = self.pool.lock();
+        let waited_for = sets.waiting > 0;
+        if sets.made > self.pool.at_once && !waited_for {
+            sets.made -= 1;
+            return;
+        }
+        sets.free.extend(self.set.take());
+        // Whoever is woken needs the lock first of all.
+        drop(sets);
+        if waited_for {
+            self.pool.given_back.notify_one();
+        }
     }
 }
 
@@ -156,9 +174,23 @@ mod tests {
         // The outer one does not end before the inner one has.
         let inner = pool.with(|outer| {
             *outer = 1;
-            pool.with(|inner| *inner)
+            let inner = pool.with(|inner| *inner);
+            assert_eq!(pool.lock().made, 1);
+            inner
         });
-        assert_eq!((inner, pool.lock().made), (0, 2));
+        assert_eq!(inner, 0);
+        // What was one too many is given up.
+        let sets = pool.lock();
+        assert_eq!((sets.made, *sets.free[0]), (1, 1));
+    }
+
+    #[test]
+    fn a_panic_gives_the_buffers_back() {
+        let pool = Pool::<usize>::new(1, Duration::from_secs(600));
+        let panicked = std::panic::catch_unwind(core::panic::AssertUnwindSafe(|| pool.with(|_| panic!())));
+        assert!(panicked.is_err());
+        pool.with(|_| ());
+        assert_eq!(pool.lock().free.len(), 1);
     }
 
     #[test]
