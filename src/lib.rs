@@ -101,6 +101,8 @@ mod watched;
 #[cfg(feature = "web-config")]
 mod web_config;
 mod words;
+#[cfg(feature = "http")]
+mod zeroed;
 
 pub use collector::{Collect, CollectError, Collector, Samples};
 pub use counter::{Counter, CounterValue, ExemplarCounter};

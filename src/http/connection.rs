@@ -3,8 +3,6 @@
 //! Source: RFC 9112 §9. A request that is kept costs one read and one write.
 
 use core::time::Duration;
-use std::boxed::Box;
-use std::vec;
 
 use super::body::{Discard, Progress};
 use super::date::Date;
@@ -17,6 +15,7 @@ use super::limits::{LINGER, Limits};
 use super::reply::{self, Terms};
 use super::route::{Asked, Routes};
 use super::transport::{Answered, Gone, Observer, Phase, Transport};
+use crate::zeroed::Zeroed;
 
 /// The memory of a connection, allocated at start and used for one connection after another.
 pub(crate) struct Buffers {
@@ -37,19 +36,14 @@ impl Buffers {
 
 /// Input and output in one piece.
 struct Memory {
-    bytes: Box<[u8]>,
+    bytes: Zeroed,
     input: usize,
     output: usize,
 }
 
-/// From this size on allocators ask the system for pages of zeros and leave them alone; smaller memory they clear
-/// themselves, which would make the buffers of every thread resident before the first request. And so little less than
-/// whole pages that musl's allocator, which needs 20 bytes of its own, has no rest of which it makes a note at the end.
-const UNTOUCHED: usize = 132 * 1024 - 20;
-
 impl Memory {
     fn new(input: usize, output: usize) -> Self {
-        Self { bytes: vec![0; (input + output).max(UNTOUCHED)].into_boxed_slice(), input, output }
+        Self { bytes: Zeroed::new(input + output), input, output }
     }
 
     fn input(&mut self) -> &mut [u8] {

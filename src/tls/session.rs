@@ -6,8 +6,6 @@
 
 use core::fmt;
 use core::time::Duration;
-use std::boxed::Box;
-use std::vec;
 
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
@@ -18,6 +16,7 @@ use super::metrics::{HANDSHAKES, handshake_failed};
 use super::plain_http::{drain, receive_first};
 use super::x509::Certificate;
 use crate::http::transport::{Gone, Phase, Transport};
+use crate::zeroed::Zeroed;
 
 /// Bytes of input that may wait to be understood. A handshake message must fit, so this also bounds the chain of
 /// certificates that a client may send; one record has 18 kB at most.
@@ -29,19 +28,16 @@ const RECORD: usize = 16 * 1024;
 const WAITING: usize = 1024;
 /// What waits, a record of text with its header and its tag, and the farewell; or one message of a handshake.
 const OUTPUT: usize = WAITING + RECORD + 256 + 5 + 32;
-/// Allocators hand out so much as pages of zeros that are not resident until they are used.
-const UNTOUCHED: usize = 132 * 1024;
 
 /// The alert `internal_error`, which is fatal, in a record of its own (RFC 8446 §6).
 const INTERNAL_ERROR: &[u8] = &[21, 3, 3, 0, 2, 2, 80];
 
 /// The memory of a TLS connection, allocated once per thread and used for one connection after another.
-pub(crate) struct Memory(Box<[u8]>);
+pub(crate) struct Memory(Zeroed);
 
 impl Memory {
     pub(crate) fn new() -> Self {
-        const { assert!(2 * INPUT + OUTPUT <= UNTOUCHED) };
-        Self(vec![0; UNTOUCHED].into_boxed_slice())
+        Self(Zeroed::new(2 * INPUT + OUTPUT))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use core::cell::RefCell;
 use std::borrow::ToOwned;
+use std::boxed::Box;
 use std::format;
 use std::string::String;
 use std::vec::Vec;
@@ -642,7 +643,7 @@ fn a_long_page_for_http_1_0_ends_with_the_connection() {
 #[test]
 fn pages_are_compressed_for_those_who_ask() {
     let unpacked = |packed: &[u8], length: usize| {
-        let mut text = vec![0; length + 1];
+        let mut text = std::vec![0; length + 1];
         let mut inflate = zlib_rs::Inflate::new(true, 16 + 15);
         inflate.decompress(packed, &mut text, zlib_rs::InflateFlush::Finish).unwrap();
         text.truncate(inflate.total_out() as usize);
