@@ -16,8 +16,7 @@ own_index() {
     local configuration
     configuration=$(mktemp)
     printf '#clear APT::Architectures;\nAPT::Architectures { "%s"; };\n' "$(dpkg --print-architecture)" >"$configuration"
-    chmod a+r "$configuration"
-    as_root env APT_CONFIG="$configuration" apt-get -qq -o DPkg::Lock::Timeout=120 -o APT::Get::List-Cleanup=false update >&2 </dev/null || true
+    apt -c "$configuration" -o APT::Get::List-Cleanup=false update || true
     rm "$configuration"
 }
 

@@ -6,7 +6,6 @@
 #![allow(unsafe_code)]
 
 use core::alloc::Layout;
-use core::fmt;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 use core::slice;
@@ -65,14 +64,6 @@ impl DerefMut for Zeroed {
 
 // SAFETY: it owns its bytes as a vector does.
 unsafe impl Send for Zeroed {}
-// SAFETY: a shared value only gives shared bytes.
-unsafe impl Sync for Zeroed {}
-
-impl fmt::Debug for Zeroed {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "{} bytes", self.length)
-    }
-}
 
 #[cfg(test)]
 mod tests {
