@@ -119,7 +119,7 @@ pub(crate) type Digits = [u8; LONGEST];
 /// Empty room.
 pub(crate) const NO_DIGITS: Digits = [0; LONGEST];
 
-/// Text for a label: as it is if it is UTF-8, else through `spare`, with U+FFFD for what is not.
+/// Text for a label: as it is if it is UTF-8, else through `spare`, with one U+FFFD for each run of bytes that are not.
 #[inline(never)]
 pub(crate) fn lossy<'a>(bytes: &'a [u8], spare: &'a mut Spare) -> &'a str {
     if let Ok(text) = core::str::from_utf8(bytes) {
@@ -142,7 +142,9 @@ const SPARE: usize = 512;
 pub(super) fn lossy_into(bytes: &[u8], into: &mut [u8]) -> usize {
     let mut at = 0;
     for chunk in bytes.utf8_chunks() {
-        let replaced = if chunk.invalid().is_empty() { "" } else { "\u{fffd}" };
+        // Nothing valid stands between this chunk and the one before: it goes on with the same run.
+        let goes_on = chunk.valid().is_empty() && at > 0;
+        let replaced = if chunk.invalid().is_empty() || goes_on { "" } else { "\u{fffd}" };
         for text in [chunk.valid(), replaced] {
             let length = text.floor_boundary(into.len() - at);
             if let (Some(room), Some(text)) = (into.get_mut(at..at + length), text.as_bytes().get(..length)) {
@@ -173,7 +175,6 @@ impl Boundary for str {
 
 #[cfg(test)]
 mod tests {
-    use std::format;
     use std::string::String;
     use std::vec::Vec;
 
@@ -209,6 +210,30 @@ mod tests {
         assert_eq!(split_once(b"a:b:c", b':'), Some((&b"a"[..], &b"b:c"[..])));
     }
 
+    #[test]
+    fn bad_bytes_side_by_side_are_one_character() {
+        let mut spare = NO_TEXT;
+        assert_eq!(lossy(b"a\xff\xfeb\xe2\x82\xe2\xffc\xff", &mut spare), "a\u{fffd}b\u{fffd}c\u{fffd}");
+        assert_eq!(lossy(b"\xff\xff", &mut spare), "\u{fffd}");
+        assert_eq!(lossy("\u{fffd}\u{fffd}".as_bytes(), &mut spare), "\u{fffd}\u{fffd}");
+    }
+
+    /// Byte by byte: a character where one begins, else a bad byte.
+    fn without_runs(mut bytes: &[u8]) -> String {
+        let (mut text, mut in_run) = (String::new(), false);
+        while !bytes.is_empty() {
+            let character = (1..=4).find_map(|length| core::str::from_utf8(bytes.get(..length)?).ok());
+            match character {
+                Some(character) => text.push_str(character),
+                None if in_run => {}
+                None => text.push('\u{fffd}'),
+            }
+            in_run = character.is_none();
+            bytes = &bytes[character.map_or(1, str::len)..];
+        }
+        text
+    }
+
     proptest! {
         #[test]
         fn numbers_are_as_the_standard_library_reads_them(text in "[+-]?[0-9]{0,21}", bytes: Vec<u8>) {
@@ -220,12 +245,14 @@ mod tests {
         }
 
         #[test]
-        fn lossy_text_is_as_the_standard_library_has_it(bytes in proptest::collection::vec(any::<u8>(), 0..150)) {
+        fn each_run_of_bad_bytes_is_one_character(
+            bytes in proptest::collection::vec(prop_oneof![any::<u8>(), Just(0xe2), Just(0x82), Just(b'a')], 0..150),
+        ) {
             let mut spare = NO_TEXT;
-            prop_assert_eq!(lossy(&bytes, &mut spare), String::from_utf8_lossy(&bytes));
+            let whole = without_runs(&bytes);
+            prop_assert_eq!(lossy(&bytes, &mut spare), &whole);
             let mut small = [0; 16];
             let length = lossy_into(&bytes, &mut small);
-            let whole = format!("{}", String::from_utf8_lossy(&bytes));
             prop_assert!(whole.as_bytes().starts_with(&small[..length]));
             prop_assert!(core::str::from_utf8(&small[..length]).is_ok());
         }

@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
+use crate::exporter::engine::parse::{NO_TEXT, lossy};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -82,8 +83,8 @@ fn read(machine: &Machine, buffer: &mut Vec<u8>) -> Result<[String; 3], Problem>
 fn shown(text: &[u8]) -> String {
     let mut shown = String::new();
     for string in text.split(|byte| *byte == 0) {
-        let string = String::from_utf8_lossy(string);
-        let string = string.trim();
+        let mut spare = NO_TEXT;
+        let string = lossy(string, &mut spare).trim();
         if string.is_empty() || shown.len() + string.len() >= LONGEST {
             continue;
         }

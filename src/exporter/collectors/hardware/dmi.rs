@@ -11,6 +11,7 @@ use std::vec::Vec;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
+use crate::exporter::engine::parse::{NO_TEXT, lossy};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::MOST_LABELS;
 use crate::exporter::engine::scratch::Scratch;
@@ -84,7 +85,7 @@ fn read(machine: &Machine) -> Result<Vec<(&'static str, String)>, Problem> {
         let file = if label == "system_vendor" { "sys_vendor" } else { label };
         if let Ok(text) = directory.attribute(file, &mut text) {
             if !text.is_empty() {
-                labels.push((label, String::from_utf8_lossy(text).into_owned()));
+                labels.push((label, String::from(lossy(text, &mut { NO_TEXT }))));
             }
         }
     }
@@ -116,7 +117,7 @@ mod tests {
             ("sys/class/dmi/id/modalias", "dmi:x\n"),
             ("sys/class/dmi/id/product_uuid/below", "x"),
         ]);
-        tree.write("sys/class/dmi/id/board_name", b"a\xffb\n");
+        tree.write("sys/class/dmi/id/board_name", b"a\xff\xfeb\n");
         let expected = "node_dmi_info{bios_vendor=\"Dell Inc.\",board_name=\"a\u{fffd}b\",\
                         product_name=\"PowerEdge R6515 \\\"x\\\"\",system_vendor=\"Dell Inc.\"} 1\n";
         let source = (ENTRY.build)(&Choices::default()).unwrap();

@@ -11,9 +11,10 @@ pub(super) fn values<const N: usize>(text: &[u8], keys: [&[u8]; N], into: &mut V
     let mut found = [const { 0..0 }; N];
     for line in lines(text) {
         let Some((key, value)) = split_once(trim(line), b'=') else { continue };
+        let key = key.strip_prefix(b"export ").unwrap_or(key).trim_ascii();
         if let Some((_, place)) = keys.iter().zip(&mut found).find(|(wanted, _)| **wanted == key) {
             let begin = into.len();
-            unquote(value, into);
+            unquote(value.trim_ascii_start(), into);
             *place = begin..into.len();
         }
     }
@@ -25,7 +26,7 @@ pub(super) fn value<'b>(into: &'b [u8], found: &Range<usize>) -> &'b [u8] {
     into.get(found.clone()).unwrap_or_default()
 }
 
-/// Takes the quotes away as a shell does. An unquoted blank ends the value.
+/// Takes the quotes away as a shell does, but for one thing: blanks need no quotes, only a comment ends the value.
 fn unquote(mut text: &[u8], into: &mut Vec<u8>) {
     let mut quote = None;
     while let [byte, rest @ ..] = text {
@@ -41,7 +42,9 @@ fn unquote(mut text: &[u8], into: &mut Vec<u8>) {
                 }
                 _ => into.push(b'\\'),
             },
-            (blank, None) if blank.is_ascii_whitespace() => return,
+            (blank, None) if blank.is_ascii_whitespace() && text.trim_ascii_start().starts_with(b"#") => {
+                return;
+            }
             (byte, _) => into.push(byte),
         }
     }
@@ -66,7 +69,13 @@ mod tests {
             ("A=", ""),
             ("A='single \"$\\'", "single \"$\\"),
             ("A=\"a \\\"b\\\" \\$c \\`d \\\\e \\f 'g'\"", "a \"b\" $c `d \\e \\f 'g'"),
-            ("A=a' b 'c\"d\" e", "a b cd"),
+            ("A=a' b 'c\"d\" e", "a b cd e"),
+            ("A=Foo Bar", "Foo Bar"),
+            ("A = x  # 2", "x"),
+            ("A=a#1", "a#1"),
+            ("export A=x", "x"),
+            (" export  A=\"x\"", "x"),
+            ("A=y\nexported A=x\nexportA=x", "y"),
             ("  A=x \r\n", "x"),
             ("A=1\nA=2\n#A=3\nAA=4\nB=5\n A\n", "2"),
             ("A=\"open", "open"),

@@ -10,7 +10,7 @@ use super::date::{DAY, days, length};
 use super::kept::{Kept, text};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{float, unsigned};
+use crate::exporter::engine::parse::{NO_TEXT, float, lossy, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -50,34 +50,23 @@ const VERSION_ID: usize = 11;
 
 impl Source for Os {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let Scratch { file, other, third, batch, .. } = scratch;
+        let Scratch { file, other, batch, .. } = scratch;
         let found = self.files.copy(machine, batch, &|| page.is_expired(), FILES, file);
         let Some(release) = found.iter().find_map(|found| text(file, found)) else {
             let errno = found.into_iter().find_map(Result::err).unwrap_or(Errno::NOENT);
             return Err(Problem::unreadable(FILES[0], errno));
         };
-        utf8(release, third);
-        write(third, other, page);
+        write(release, other, page);
         Ok(())
-    }
-}
-
-/// Makes the text fit for labels.
-fn utf8(text: &[u8], into: &mut Vec<u8>) {
-    into.clear();
-    for chunk in text.utf8_chunks() {
-        into.extend_from_slice(chunk.valid().as_bytes());
-        if !chunk.invalid().is_empty() {
-            into.extend_from_slice("\u{fffd}".as_bytes());
-        }
     }
 }
 
 fn write(release: &[u8], room: &mut Vec<u8>, page: &mut Page<'_>) {
     let found = values(release, LABELS.map(|(_, key)| key), room);
     let mut labels = LABELS.map(|(name, _)| (name, ""));
-    for (label, found) in labels.iter_mut().zip(&found) {
-        label.1 = core::str::from_utf8(value(room, found)).unwrap_or_default();
+    let mut spares = [NO_TEXT; LABELS.len()];
+    for ((label, spare), found) in labels.iter_mut().zip(&mut spares).zip(&found) {
+        label.1 = lossy(value(room, found), spare);
     }
     let help = "Which distribution the machine runs; always 1.";
     page.family(Kind::Gauge, "node_os_info", help).sample(&labels, 1_u64);
@@ -147,6 +136,13 @@ mod tests {
             samples.contains("node_os_version{id=\"openwrt\",id_like=\"lede openwrt\",name=\"\"} 23.05\n")
         );
         assert!(samples.ends_with("node_os_support_end_timestamp_seconds 1709164800\n"));
+    }
+
+    #[test]
+    fn bad_bytes_are_replaced() {
+        let tree = Tree::new(&[]);
+        tree.write("root/etc/os-release", b"NAME=\"x\xff\xfey\"\nID=z\n");
+        assert!(tree.run(&ENTRY, &[]).samples().contains(",name=\"x\u{fffd}y\","));
     }
 
     #[test]

@@ -39,8 +39,10 @@ pub(super) fn describe(
     let known = machine.udev_data.as_ref().and_then(|dir| dir.whole(pieces(&file), room).ok());
     let known = known.unwrap_or_default();
     let numbers = [major, minor].map(|digits| core::str::from_utf8(digits).unwrap_or_default());
-    let serial = property(known, b"SCSI_IDENT_SERIAL").filter(|serial| !serial.is_empty());
-    let serial = serial.or(property(known, b"ID_SERIAL_SHORT"));
+    // The first is what stands on the label of a disk, the last all that virtio has.
+    let serials = [&b"SCSI_IDENT_SERIAL"[..], b"ID_SERIAL_SHORT", b"ID_SERIAL"];
+    let mut serials = serials.into_iter().map(|key| property(known, key));
+    let serial = serials.find(|serial| !serial.is_empty()).unwrap_or_default();
     let [path, wwn, model, serial, revision] = five(
         [
             property(known, b"ID_PATH"),
@@ -70,7 +72,7 @@ pub(super) fn describe(
             property(known, b"ID_FS_USAGE"),
             property(known, b"ID_FS_UUID"),
             property(known, b"ID_FS_VERSION"),
-            None,
+            b"",
         ],
         rest,
     );
@@ -102,9 +104,9 @@ pub(super) fn describe(
         let help = "What the device mapper calls a device.";
         rows.add(Kind::Gauge, &["node_disk_device_mapper_info"], help, &labels, 1_u64);
     }
-    if property(known, b"ID_ATA").is_some_and(|ata| !ata.is_empty()) {
+    if !property(known, b"ID_ATA").is_empty() {
         for (key, name, help) in ATA {
-            if let Some(value) = property(known, key).and_then(float) {
+            if let Some(value) = float(property(known, key)) {
                 rows.add(Kind::Gauge, &[name], help, &[("device", device)], value);
             }
         }
@@ -112,15 +114,16 @@ pub(super) fn describe(
 }
 
 /// Five values as text.
-fn five<'a>(values: [Option<&'a [u8]>; 5], spares: &'a mut [Spare; 6]) -> [&'a str; 5] {
+fn five<'a>([v, w, x, y, z]: [&'a [u8]; 5], spares: &'a mut [Spare; 6]) -> [&'a str; 5] {
     let [a, b, c, d, e, _] = spares;
-    let [v, w, x, y, z] = values.map(Option::unwrap_or_default);
     [lossy(v, a), lossy(w, b), lossy(x, c), lossy(y, d), lossy(z, e)]
 }
 
-/// What udev noted: a line `E:KEY=VALUE`.
-fn property<'a>(known: &'a [u8], key: &[u8]) -> Option<&'a [u8]> {
-    lines(known).find_map(|line| line.strip_prefix(b"E:")?.strip_prefix(key)?.strip_prefix(b"="))
+/// What udev noted: a line `E:KEY=VALUE`, the last one of this key.
+fn property<'a>(known: &'a [u8], key: &[u8]) -> &'a [u8] {
+    let values =
+        lines(known).filter_map(|line| line.strip_prefix(b"E:")?.strip_prefix(key)?.strip_prefix(b"="));
+    values.last().unwrap_or_default()
 }
 
 /// Partitions have no queue of their own; they do not turn either.
@@ -164,6 +167,24 @@ mod tests {
             r#"node_disk_device_mapper_info{device="dm-0",name="vg-root",uuid="LVM-1",vg_name="vg",lv_name="root",lv_layer=""} 1"#,
         ] {
             assert!(samples.lines().any(|found| found == line), "{line}\n{samples}");
+        }
+    }
+
+    #[test]
+    fn serial_numbers_are_looked_for_in_their_order() {
+        for (known, serial) in [
+            ("E:ID_SERIAL=long\nE:ID_SERIAL_SHORT=short\nE:SCSI_IDENT_SERIAL=label\n", "label"),
+            ("E:ID_SERIAL=long\nE:ID_SERIAL_SHORT=short\nE:SCSI_IDENT_SERIAL=\n", "short"),
+            ("E:ID_SERIAL=long\nE:ID_SERIAL_SHORT=\n", "long"),
+            ("E:ID_SERIAL=0x83e36d93\n", "0x83e36d93"),
+            ("E:ID_SERIAL_SHORT=first\nE:ID_SERIAL_SHORT=last\n", "last"),
+            ("E:ID_SERIAL_SHORT=first\nE:ID_SERIAL_SHORT=\nE:ID_SERIAL=long\n", "long"),
+            ("S:x\n", ""),
+        ] {
+            let tree =
+                Tree::new(&[("proc/diskstats", "8 0 sda 1 2 3 4 5 6 7 8 9 10 11\n"), ("udev/b8:0", known)]);
+            let label = std::format!(",serial=\"{serial}\",");
+            assert!(tree.run(&ENTRY, &[]).samples().contains(&label), "{known}");
         }
     }
 }

@@ -93,9 +93,9 @@ impl Filesystem {
 
 impl Source for Filesystem {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let Scratch { file, other, third, numbers, rows, batch, .. } = scratch;
+        let Scratch { file, other, numbers, rows, batch, .. } = scratch;
         let (text, table) = mount::read(&machine.procfs, file)?;
-        let mut room = Room { device: other, point: third, spares: [NO_TEXT; 3] };
+        let mut room = Room { point: other, spares: [NO_TEXT; 3] };
         let root = machine.root.as_bytes();
         numbers.clear();
         batch.clear();
@@ -164,7 +164,6 @@ fn keep(numbers: &mut Vec<u64>, labels: &Labels<'_>, place: usize) -> bool {
 
 /// Where the texts of one file system are decoded.
 struct Room<'s> {
-    device: &'s mut Vec<u8>,
     point: &'s mut Vec<u8>,
     spares: [Spare; 3],
 }
@@ -183,7 +182,8 @@ impl Room<'_> {
         let below = stripped(root, decoded(mount.point, self.point));
         let digits = |text| core::str::from_utf8(text).ok();
         let labels = Labels {
-            device: lossy(decoded(mount.device, self.device), device),
+            // As the kernel wrote it, escapes and all: the node exporter has it so.
+            device: lossy(mount.device, device),
             point: lossy(below, point),
             fstype: lossy(mount.fstype, fstype),
             numbers: mount.numbers.and_then(|(major, minor)| Some((digits(major)?, digits(minor)?))),
@@ -353,7 +353,7 @@ mod tests {
             23 22 8:2 / /data\\040disk rw,relatime - ext4 /dev/sda2 rw\n\
             24 22 8:2 / /data\\040disk ro,relatime - ext4 /dev/sda2 rw\n\
             25 22 0:6 / /dev rw - devtmpfs devtmpfs rw\n\
-            26 22 0:7 / /gone rw - nfs4 srv:/x rw\n\
+            26 22 0:7 / /gone rw - nfs4 //srv/a\\040b rw\n\
             27 22 8:3 / /device rw - vfat /dev/sda3 rw\n";
         let outcome = run(table, &["", "/data disk", "/device"], &[]);
         assert_eq!(outcome.result, Ok(()));
@@ -362,7 +362,7 @@ mod tests {
             [
                 r#"{device="/dev/sda1",device_error="",fstype="ext4",mountpoint="/"} 1"#,
                 r#"{device="/dev/sda2",device_error="",fstype="ext4",mountpoint="/data disk"} 0"#,
-                r#"{device="srv:/x",device_error="no such file or directory",fstype="nfs4",mountpoint="/gone"} 0"#,
+                r#"{device="//srv/a\\040b",device_error="no such file or directory",fstype="nfs4",mountpoint="/gone"} 0"#,
                 r#"{device="/dev/sda3",device_error="",fstype="vfat",mountpoint="/device"} 0"#,
             ]
         );
