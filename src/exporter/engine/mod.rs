@@ -8,6 +8,7 @@ pub(super) mod choices;
 pub(super) mod dir;
 pub(super) mod families;
 pub(super) mod filter;
+pub(super) mod gauges;
 pub(super) mod machine;
 pub(super) mod names;
 pub(super) mod netlink;

@@ -45,9 +45,10 @@ impl<'a> Row<'a> {
         known.filter_map(|(cpu, count)| Some((*cpu, unsigned(count)?)))
     }
 
-    /// Whether a single word follows the name: a sum of all processors.
-    pub(super) fn is_short(&self) -> bool {
-        fields(self.rest).nth(1).is_none()
+    /// Whether each column holds a count, and words follow.
+    pub(super) fn is_described(&self, processors: &[u64]) -> bool {
+        let mut fields = fields(self.rest);
+        processors.iter().all(|_| fields.next().and_then(unsigned).is_some()) && fields.next().is_some()
     }
 
     /// The words after the counts.

@@ -3,13 +3,12 @@
 use std::boxed::Box;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
-use crate::exporter::engine::dir::ATTRIBUTE;
+use crate::exporter::engine::gauges::{Gauge, show};
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::unsigned;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
-use crate::text::{Kind, Page};
+use crate::text::Page;
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.entropy", FlagKind::Switch, &["Entropy of the kernel's random numbers."]),
@@ -20,24 +19,14 @@ pub(super) static ENTRY: Entry = Entry {
 
 struct Entropy;
 
+const GAUGES: [Gauge; 2] = [
+    ("sys/kernel/random/entropy_avail", "node_entropy_available_bits", "Entropy there is, in bits."),
+    ("sys/kernel/random/poolsize", "node_entropy_pool_size_bits", "Entropy there can be, in bits."),
+];
+
 impl Source for Entropy {
     fn collect(&self, machine: &Machine, _: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let mut result = Ok(());
-        for (file, name, help) in [
-            ("sys/kernel/random/entropy_avail", "node_entropy_available_bits", "Entropy there is, in bits."),
-            ("sys/kernel/random/poolsize", "node_entropy_pool_size_bits", "Entropy there can be, in bits."),
-        ] {
-            let mut text = [0; ATTRIBUTE];
-            let number = machine
-                .procfs
-                .told(file, &mut text)
-                .and_then(|text| unsigned(text).ok_or_else(|| Problem::malformed(file)));
-            match number {
-                Ok(number) => page.family(Kind::Gauge, name, help).sample(&[], number),
-                Err(problem) => result = result.and(Err(problem)),
-            }
-        }
-        result
+        show(&machine.procfs, &GAUGES, page)
     }
 }
 

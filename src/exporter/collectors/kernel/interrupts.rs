@@ -57,8 +57,8 @@ impl Source for Interrupts {
         let mut any = false;
         let mut family = page.family(Kind::Counter, "node_interrupts_total", "Interrupts served.");
         for row in lines.filter_map(Row::parse) {
-            // `ERR: 0` counts errors of all processors together.
-            if row.is_short() {
+            // `ERR: 0` counts errors of all processors together. Where a count is missing, no word is in its place.
+            if !row.is_described(numbers) {
                 continue;
             }
             let Labels { info, devices } = Labels::join(row, numbers, text);
@@ -157,6 +157,16 @@ mod tests {
             samples(text, &[]),
             "{cpu=\"0\",devices=\"timer\",info=\"XT-PIC\",type=\"0\"} 5000000000\n\
              {cpu=\"0\",devices=\"\",info=\"XT-PIC\",type=\"9\"} 0\n"
+        );
+    }
+
+    #[test]
+    fn lines_that_are_not_whole_are_left_out() {
+        let text = "CPU0 CPU1\n 0: 1 2 IR timer\n44: 3\n45: 3 4\n46: 3 x IR foo\n47: 3 IR foo\n48: 3 -4 IR foo\nMIS: 0\n";
+        assert_eq!(
+            samples(text, &[]),
+            "{cpu=\"0\",devices=\"timer\",info=\"IR\",type=\"0\"} 1\n\
+             {cpu=\"1\",devices=\"timer\",info=\"IR\",type=\"0\"} 2\n"
         );
     }
 

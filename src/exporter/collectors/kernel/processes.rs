@@ -7,6 +7,7 @@ use std::boxed::Box;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::Dir;
+use crate::exporter::engine::gauges::{Gauge, show};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{fields, unsigned};
@@ -25,7 +26,7 @@ pub(super) static ENTRY: Entry = Entry {
 
 struct Processes;
 
-const LIMITS: [(&str, &str, &str); 2] = [
+const LIMITS: [Gauge; 2] = [
     ("sys/kernel/threads-max", "node_processes_max_threads", "How many threads there can be."),
     ("sys/kernel/pid_max", "node_processes_max_processes", "How many process numbers there are."),
 ];
@@ -45,14 +46,7 @@ impl Source for Processes {
             found.add(&machine.procfs, pid, more_names);
         }
         found.write(page);
-        let mut result = Ok(());
-        for (file, name, help) in LIMITS {
-            match machine.procfs.number(file) {
-                Some(limit) => page.family(Kind::Gauge, name, help).sample(&[], limit),
-                None => result = result.and(Err(Problem::malformed(file))),
-            }
-        }
-        result
+        show(&machine.procfs, &LIMITS, page)
     }
 }
 
@@ -167,9 +161,15 @@ mod tests {
 
     #[test]
     fn a_missing_limit_is_a_problem_but_not_for_the_rest() {
-        let outcome = Tree::new(&[("proc/1/stat", &stat("a", 'I', 1))]).run(&ENTRY, &[]);
-        assert_eq!(outcome.result, Err(Problem::malformed("sys/kernel/threads-max")));
+        let tree =
+            Tree::new(&[("proc/1/stat", &stat("a", 'I', 1)), ("proc/sys/kernel/pid_max", "4194304\n")]);
+        let outcome = tree.run(&ENTRY, &[]);
+        assert!(outcome.result.unwrap_err().is_no_data());
         assert!(outcome.samples().contains("node_processes_pids 1\n"));
+        assert!(outcome.samples().contains("node_processes_max_processes 4194304\n"));
+        tree.write("proc/sys/kernel/threads-max", "many\n");
+        let outcome = tree.run(&ENTRY, &[]);
+        assert_eq!(outcome.result, Err(Problem::malformed("sys/kernel/threads-max")));
     }
 
     #[test]

@@ -4,8 +4,9 @@
 use std::boxed::Box;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
+use crate::exporter::engine::gauges::{Gauge, show};
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{fields, hexadecimal, lines, trim, unsigned};
+use crate::exporter::engine::parse::{fields, hexadecimal, lines};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Entry, Source};
@@ -44,27 +45,24 @@ const SHOWN: [(usize, &str, &str); 8] = [
 
 const COLUMNS: usize = 17;
 
+const GAUGES: [Gauge; 2] = [
+    ("sys/net/netfilter/nf_conntrack_count", "node_nf_conntrack_entries", "Connections that are followed."),
+    ("sys/net/netfilter/nf_conntrack_max", "node_nf_conntrack_entries_limit", "Their limit."),
+];
+
 impl Source for Conntrack {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        for (path, name, help) in [
-            (
-                "sys/net/netfilter/nf_conntrack_count",
-                "node_nf_conntrack_entries",
-                "Connections that are followed.",
-            ),
-            ("sys/net/netfilter/nf_conntrack_max", "node_nf_conntrack_entries_limit", "Their limit."),
-        ] {
-            let text = trim(machine.procfs.whole(path, &mut scratch.file)?);
-            let value = unsigned(text).ok_or_else(|| Problem::malformed(path))?;
-            page.family(Kind::Gauge, name, help).sample(&[], value);
-        }
-        let sums = add_up(machine.procfs.whole(STATISTICS, &mut scratch.file)?);
+        let gauges = show(&machine.procfs, &GAUGES, page);
+        let sums = match machine.procfs.whole(STATISTICS, &mut scratch.file) {
+            Ok(text) => add_up(text),
+            Err(problem) => return gauges.and(Err(problem)),
+        };
         for (number, name, help) in SHOWN {
             if let Some(sum) = sums.get(number - 1).copied().flatten() {
                 page.family(Kind::Gauge, name, help).sample(&[], sum);
             }
         }
-        if sums == [None; COLUMNS] { Err(Problem::malformed(STATISTICS)) } else { Ok(()) }
+        gauges.and(if sums == [None; COLUMNS] { Err(Problem::malformed(STATISTICS)) } else { Ok(()) })
     }
 }
 
@@ -114,6 +112,17 @@ entries  clashres found new invalid ignore delete chainlength insert insert_fail
         assert!(outcome.result.unwrap_err().is_no_data());
         let outcome = Tree::new(&[]).run(&ENTRY, &[]);
         assert!(outcome.result.unwrap_err().is_no_data() && outcome.page.is_empty());
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_left_out_alone() {
+        for count in [None, Some("x\n")] {
+            let tree = Tree::new(&[MAX, ("proc/net/stat/nf_conntrack", STAT)]);
+            count.iter().for_each(|text| tree.write(COUNT.0, text));
+            let outcome = tree.run(&ENTRY, &[]);
+            assert_eq!(outcome.samples().lines().count(), 1 + 8);
+            assert_eq!(outcome.result.unwrap_err().is_no_data(), count.is_none());
+        }
     }
 
     #[test]

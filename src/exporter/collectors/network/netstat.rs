@@ -47,33 +47,36 @@ impl Source for Netstat {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, seen, .. } = scratch;
         seen.clear();
-        for path in ["net/netstat", "net/snmp"] {
-            let mut lines = lines(machine.procfs.whole(path, file)?);
-            while let (Some(names), Some(values)) = (lines.next(), lines.next()) {
-                self.write_pair(names, values, seen, page);
+        let mut result = Ok(());
+        for path in ["net/netstat", "net/snmp", SNMP6] {
+            match machine.procfs.whole(path, file) {
+                Ok(text) if path == SNMP6 => self.write_list(text, seen, page),
+                Ok(text) => self.write_pairs(text, seen, page),
+                // A kernel without IPv6.
+                Err(problem) if path == SNMP6 && problem.is_no_data() => {}
+                Err(problem) => result = result.and(Err(problem)),
             }
         }
-        match machine.procfs.whole("net/snmp6", file) {
-            Ok(text) => self.write_list(text, seen, page),
-            // A kernel without IPv6.
-            Err(problem) if problem.is_no_data() => {}
-            Err(problem) => return Err(problem),
-        }
-        Ok(())
+        result
     }
 }
 
+const SNMP6: &str = "net/snmp6";
+
 impl Netstat {
-    /// A line with names, and one with the values: `Tcp: InSegs OutSegs`, `Tcp: 1 2`.
-    fn write_pair(&self, names: &[u8], values: &[u8], seen: &mut Seen, page: &mut Page<'_>) {
-        let (Some((protocol, names)), Some((same, values))) =
-            (split_once(names, b':'), split_once(values, b':'))
-        else {
-            return;
-        };
-        if protocol == same {
-            for (name, value) in fields(names).zip(fields(values)) {
-                self.write(protocol, name, value, seen, page);
+    /// A line with names, and one with the values: `Tcp: InSegs OutSegs`, `Tcp: 1 2`. One without its other is left
+    /// out alone.
+    fn write_pairs(&self, text: &[u8], seen: &mut Seen, page: &mut Page<'_>) {
+        let mut before = None;
+        for line in lines(text) {
+            let Some((protocol, rest)) = split_once(line, b':') else { continue };
+            match before.take() {
+                Some((same, names)) if same == protocol => {
+                    for (name, value) in fields(names).zip(fields(rest)) {
+                        self.write(protocol, name, value, seen, page);
+                    }
+                }
+                _ => before = Some((protocol, rest)),
             }
         }
     }
@@ -214,6 +217,18 @@ UdpLite6InErrors                \t25
         assert_eq!((outcome.result, outcome.samples().lines().count()), (Ok(()), 14));
         let outcome = Tree::new(&[("proc/net/netstat", NETSTAT)]).run(&ENTRY, &[]);
         assert!(outcome.result.unwrap_err().is_no_data());
+        let outcome = Tree::new(&[("proc/net/snmp", SNMP), ("proc/net/snmp6", SNMP6)]).run(&ENTRY, &[]);
+        assert!(outcome.result.unwrap_err().is_no_data());
+        assert_eq!(outcome.samples().lines().count(), 7 + 4);
+    }
+
+    #[test]
+    fn a_bad_line_does_not_part_the_others() {
+        let text = "Tcp: 1\nIp: Forwarding\nIp: 2\nIp: 3\nbad\nTcp: InErrs\n\nTcp: 4\nUdp: NoPorts\nIcmp: InMsgs\nIcmp: 5\n";
+        let samples =
+            Tree::new(&[("proc/net/netstat", text), ("proc/net/snmp", "")]).run(&ENTRY, &[]).samples();
+        let expected = "Ip_Forwarding 2\nTcp_InErrs 4\nIcmp_InMsgs 5\n";
+        assert_eq!(samples.replace("node_netstat_", ""), expected);
     }
 
     #[test]

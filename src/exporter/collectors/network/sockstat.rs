@@ -7,7 +7,7 @@ use rustix::param::page_size;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{fields, lines, split_once, unsigned};
+use crate::exporter::engine::parse::{fields, lines, signed, split_once};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
@@ -31,15 +31,16 @@ impl Source for Sockstat {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, seen, .. } = scratch;
         seen.clear();
+        let mut result = Ok(());
         for path in ["net/sockstat", "net/sockstat6"] {
             match machine.procfs.whole(path, file) {
                 Ok(text) => lines(text).for_each(|line| write_line(line, seen, page)),
                 // A kernel without this version of IP.
                 Err(problem) if problem.is_no_data() => {}
-                Err(problem) => return Err(problem),
+                Err(problem) => result = result.and(Err(problem)),
             }
         }
-        Ok(())
+        result
     }
 }
 
@@ -51,7 +52,8 @@ fn write_line(line: &[u8], seen: &mut Seen, page: &mut Page<'_>) {
     };
     let mut rest = fields(rest);
     while let (Some(field), Some(value)) = (rest.next(), rest.next()) {
-        let Some(value) = unsigned(value) else { continue };
+        // The kernel's counts of memory are estimates, and may be below 0 for a moment.
+        let Some(value) = signed(value) else { continue };
         let (field, help) = match (protocol, field) {
             ("sockets", b"used") => ("used", "Sockets of all kinds."),
             ("sockets", _) => continue,
@@ -65,13 +67,13 @@ fn write_line(line: &[u8], seen: &mut Seen, page: &mut Page<'_>) {
         };
         write([protocol, "_", field, ""], help, value, seen, page);
         if field == "mem" {
-            let bytes = value.saturating_mul(page_size() as u64);
+            let bytes = value.saturating_mul(page_size() as i64);
             write([protocol, "_", field, "_bytes"], "Memory of the sockets, in bytes.", bytes, seen, page);
         }
     }
 }
 
-fn write(pieces: [&str; 4], help: &str, value: u64, seen: &mut Seen, page: &mut Page<'_>) {
+fn write(pieces: [&str; 4], help: &str, value: i64, seen: &mut Seen, page: &mut Page<'_>) {
     let mut name = [0; PREFIX.len() + LONGEST + "_memory_bytes".len()];
     let mut length = 0;
     for piece in [PREFIX].into_iter().chain(pieces) {
@@ -134,6 +136,14 @@ FRAG: inuse 1 memory 4294967296
     }
 
     #[test]
+    fn memory_may_be_below_zero() {
+        let outcome = Tree::new(&[("proc/net/sockstat", "TCP: mem -1\n")]).run(&ENTRY, &[]);
+        let bytes = page_size();
+        let expected = format!("node_sockstat_TCP_mem -1\nnode_sockstat_TCP_mem_bytes -{bytes}\n");
+        assert_eq!(outcome.samples(), expected);
+    }
+
+    #[test]
     fn a_missing_file_is_no_problem() {
         let outcome = Tree::new(&[]).run(&ENTRY, &[]);
         assert_eq!((outcome.page.as_str(), outcome.result), ("", Ok(())));
@@ -141,7 +151,7 @@ FRAG: inuse 1 memory 4294967296
 
     #[test]
     fn what_is_not_known_is_left_out() {
-        let text = "sockets: free 1 used x\nTCP: inuse -1 new 5 tw 2\nTCP: tw 3\nA B: inuse 1\nUDP: inuse\n: inuse 1\n";
+        let text = "sockets: free 1 used x\nTCP: inuse - new 5 tw 2\nTCP: tw 3\nA B: inuse 1\nUDP: inuse\n: inuse 1\n";
         let outcome = Tree::new(&[("proc/net/sockstat", text)]).run(&ENTRY, &[]);
         assert_eq!(outcome.samples(), "node_sockstat_TCP_tw 2\n");
     }

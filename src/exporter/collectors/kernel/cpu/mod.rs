@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use self::info::{BUGS, FLAGS, INFO, Info};
 use self::sysfs::Topology;
-use self::ticks::{COLUMNS, Ticks};
+use self::ticks::{BAD, COLUMNS, Ticks};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_DIGITS, decimal};
@@ -85,7 +85,7 @@ impl Cpu {
         for (cpu, times) in rows() {
             let mut digits = NO_DIGITS;
             let cpu = decimal(*cpu, &mut digits);
-            for (mode, ticks) in MODES.iter().zip(times) {
+            for (mode, ticks) in MODES.iter().zip(times).filter(|(_, ticks)| **ticks != BAD) {
                 family.sample(&[("cpu", cpu), ("mode", mode)], *ticks as f64 / HERTZ);
             }
         }
@@ -98,8 +98,9 @@ impl Cpu {
             let mut digits = NO_DIGITS;
             let cpu = decimal(*cpu, &mut digits);
             for (mode, column) in GUESTS {
-                let ticks = times.get(column).copied().unwrap_or(0);
-                family.sample(&[("cpu", cpu), ("mode", mode)], ticks as f64 / HERTZ);
+                if let Some(ticks) = times.get(column).filter(|ticks| **ticks != BAD) {
+                    family.sample(&[("cpu", cpu), ("mode", mode)], *ticks as f64 / HERTZ);
+                }
             }
         }
     }

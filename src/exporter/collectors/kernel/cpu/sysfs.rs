@@ -30,13 +30,13 @@ struct Fixed {
 }
 
 impl Fixed {
-    fn read(machine: &Machine, room: &mut Vec<u8>) -> Self {
-        let first = |file| machine.sysfs.file(pieces(&[ROOT, b"cpu0/", file])).is_ok();
-        let isolated = machine.sysfs.whole(pieces(&[ROOT, b"isolated"]), room);
+    fn read(machine: &Machine, Scratch { other, names, .. }: &mut Scratch) -> Self {
+        let has = |cpu: &[u8], file: &[u8]| machine.sysfs.look_for(pieces(&[ROOT, cpu, b"/", file])).is_ok();
+        let isolated = machine.sysfs.whole(pieces(&[ROOT, b"isolated"]), other);
+        let listed = machine.sysfs.list(ROOT, names);
         Self {
-            can_go: first(b"online"),
-            throttles: first(b"thermal_throttle/core_throttle_count")
-                || first(b"thermal_throttle/package_throttle_count"),
+            can_go: has(b"cpu0", b"online"),
+            throttles: listed.is_ok() && names.iter().any(|cpu| has(cpu, b"thermal_throttle")),
             isolated: isolated.map(|list| ranges(list).collect()).unwrap_or_default(),
         }
     }
@@ -47,7 +47,7 @@ impl Fixed {
 struct Kept {
     /// What `online` held when the rest was read.
     online: Vec<u8>,
-    /// One processor of each core, by package and core.
+    /// All processors, by package and core.
     cores: Vec<Core>,
 }
 
@@ -60,22 +60,18 @@ struct Core {
 
 impl Topology {
     pub(super) fn write(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) {
-        let fixed = self.fixed.get_or_init(|| Fixed::read(machine, &mut scratch.other));
+        let fixed = self.fixed.get_or_init(|| Fixed::read(machine, scratch));
         write_isolated(&fixed.isolated, page);
         if !fixed.can_go && !fixed.throttles {
             return;
         }
-        let online = machine.sysfs.whole(pieces(&[ROOT, b"online"]), &mut scratch.other);
-        let Ok(online) = online else { return };
-        // One at least is online, for it runs this.
-        if ranges(online).next().is_none() {
-            return;
-        }
+        let online = machine.sysfs.whole(pieces(&[ROOT, b"online"]), &mut scratch.other).unwrap_or_default();
         if machine.sysfs.list(ROOT, &mut scratch.names).is_err() {
             return;
         }
         let cpus = || scratch.names.iter().filter_map(number);
-        if fixed.can_go {
+        // One at least is online, for it runs this.
+        if fixed.can_go && ranges(online).next().is_some() {
             let help = "Whether a processor is online.";
             let mut family = page.family(Kind::Gauge, "node_cpu_online", help);
             let mut ranges = ranges(online).peekable();
@@ -91,7 +87,7 @@ impl Topology {
         }
     }
 
-    /// Lists package, core and processor of every core.
+    /// Lists package, core and number of every processor.
     fn find(&self, machine: &Machine, online: &[u8], cpus: impl Iterator<Item = u64>, into: &mut Vec<u64>) {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         if kept.online != online || kept.cores.is_empty() {
@@ -110,39 +106,43 @@ impl Topology {
                 }
             }
             cores.sort_unstable();
-            cores.dedup_by_key(|core| (core.package, core.core));
         }
         into.clear();
         into.extend(kept.cores.iter().flat_map(|core| [core.package, core.core, core.cpu]));
     }
 }
 
-fn write_throttles(machine: &Machine, cores: &[u64], page: &mut Page<'_>) {
-    let count = |cpu: u64, file: &[u8]| {
-        let mut digits = NO_DIGITS;
-        let number = decimal(cpu, &mut digits);
-        machine.sysfs.number(pieces(&[ROOT, b"cpu", number.as_bytes(), b"/thermal_throttle/", file]))
-    };
-    let name = "node_cpu_core_throttles_total";
-    let mut family = page.family(Kind::Counter, name, "How often a core was slowed down for heat.");
-    for row in cores.chunks_exact(3) {
-        let &[package, core, cpu] = row else { continue };
-        if let Some(count) = count(cpu, b"core_throttle_count") {
+/// Shows each core and each package by the first of its processors that can be read.
+fn write_throttles(machine: &Machine, cpus: &[u64], page: &mut Page<'_>) {
+    for (of_core, name, help, file) in [
+        (
+            true,
+            "node_cpu_core_throttles_total",
+            "How often a core was slowed down for heat.",
+            &b"/thermal_throttle/core_throttle_count"[..],
+        ),
+        (
+            false,
+            "node_cpu_package_throttles_total",
+            "How often a package was slowed down for heat.",
+            b"/thermal_throttle/package_throttle_count",
+        ),
+    ] {
+        let mut family = page.family(Kind::Counter, name, help);
+        let mut shown = None;
+        for row in cpus.chunks_exact(3) {
+            let &[package, core, cpu] = row else { continue };
+            let own = Some((package, of_core.then_some(core)));
+            if shown == own {
+                continue;
+            }
+            let mut digits = NO_DIGITS;
+            let path = [ROOT, b"cpu", decimal(cpu, &mut digits).as_bytes(), file];
+            let Some(count) = machine.sysfs.number(pieces(&path)) else { continue };
+            shown = own;
             let (mut first, mut second) = (NO_DIGITS, NO_DIGITS);
-            let (package, core) = (decimal(package, &mut first), decimal(core, &mut second));
-            family.sample(&[("core", core), ("package", package)], count);
-        }
-    }
-    let name = "node_cpu_package_throttles_total";
-    let mut family = page.family(Kind::Counter, name, "How often a package was slowed down for heat.");
-    let mut last = None;
-    for row in cores.chunks_exact(3) {
-        let &[package, _, cpu] = row else { continue };
-        if last.replace(package) == Some(package) {
-            continue;
-        }
-        if let Some(count) = count(cpu, b"package_throttle_count") {
-            family.sample(&[("package", decimal(package, &mut { NO_DIGITS }))], count);
+            let labels = [("core", decimal(core, &mut first)), ("package", decimal(package, &mut second))];
+            family.sample(labels.get(usize::from(!of_core)..).unwrap_or_default(), count);
         }
     }
 }

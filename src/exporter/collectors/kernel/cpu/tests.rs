@@ -113,8 +113,31 @@ fn throttles_once_for_each_core() {
             "node_cpu_core_throttles_total{core=\"0\",package=\"1\"} 13",
         ]
     );
-    let packages = lines(&outcome.page, "node_cpu_package_throttles");
-    assert_eq!(packages, ["node_cpu_package_throttles_total{package=\"1\"} 3"]);
+    let packages = [
+        "node_cpu_package_throttles_total{package=\"0\"} 1",
+        "node_cpu_package_throttles_total{package=\"1\"} 3",
+    ];
+    assert_eq!(lines(&outcome.page, "node_cpu_package_throttles"), packages);
+    // Nor does a list of what is online that says nothing matter.
+    for list in ["", "?\n"] {
+        tree.write("sys/devices/system/cpu/online", list);
+        assert_eq!(lines(&tree.run(&ENTRY, &[]).page, "node_cpu_package_throttles"), packages);
+    }
+    std::fs::remove_file(tree.path("sys/devices/system/cpu/online")).unwrap();
+    assert_eq!(lines(&tree.run(&ENTRY, &[]).page, "node_cpu_package_throttles"), packages);
+}
+
+#[test]
+fn throttles_of_the_first_that_can_be_read() {
+    let tree = Tree::new(&[("proc/stat", STAT), ("sys/devices/system/cpu/cpu0/topology/core_id", "0\n")]);
+    for cpu in [1, 2] {
+        let root = format!("sys/devices/system/cpu/cpu{cpu}");
+        tree.write(&format!("{root}/topology/physical_package_id"), "0\n");
+        tree.write(&format!("{root}/topology/core_id"), "7\n");
+        tree.write(&format!("{root}/thermal_throttle/core_throttle_count"), ["x", "5"][cpu - 1]);
+    }
+    let throttles = "node_cpu_core_throttles_total{core=\"7\",package=\"0\"} 5";
+    assert_eq!(lines(&tree.run(&ENTRY, &[]).page, "node_cpu_core_throttles"), [throttles]);
 }
 
 const X86: &str = "processor\t: 0\nvendor_id\t: GenuineIntel\ncpu family\t: 6\nmodel\t\t: 142\n\

@@ -16,6 +16,9 @@ pub(super) const COLUMNS: usize = 10;
 /// Where idle stands.
 const IDLE: usize = 3;
 
+/// In the place of a time that cannot be read: it is left out.
+pub(super) const BAD: u64 = u64::MAX;
+
 /// When idle fell by so many ticks, 3 seconds, the processor has been away.
 const AWAY: u64 = 300;
 
@@ -26,32 +29,44 @@ pub(super) struct Ticks {
 }
 
 impl Ticks {
-    /// Reads `/proc/stat`, and lists for each processor its number and its times.
+    /// Reads `/proc/stat`, and lists for each processor its number and its times, [`BAD`] for those that are none.
     pub(super) fn update(&mut self, stat: &[u8], into: &mut Vec<u64>) {
         into.clear();
-        // They stand at the top, in ascending order; what is out of order is left out.
+        // In ascending order; what is out of order is left out. The line of all interrupts, which comes next, is long.
         let mut next = 0;
-        for line in lines(stat).take_while(|line| line.starts_with(b"cpu")) {
-            let Some((number, new)) = parse(line) else { continue };
-            if number < next || number >= MOST_CPUS {
+        let mut whole = true;
+        for line in lines(stat).take_while(|line| !line.starts_with(b"intr")) {
+            let Some((number, new)) = parse(line).filter(|(number, _)| (next..MOST_CPUS).contains(number))
+            else {
+                // The sum of all processors is none of them.
+                whole &= line.starts_with(b"cpu ");
                 continue;
-            }
+            };
             self.cpus.resize(self.cpus.len().max(number + 1), None);
-            for offline in self.cpus.get_mut(next..number).into_iter().flatten() {
-                *offline = None;
-            }
             next = number + 1;
             let Some(kept) = self.cpus.get_mut(number) else { continue };
             let kept = kept.get_or_insert_default();
             if kept[IDLE].saturating_sub(new[IDLE]) >= AWAY {
-                *kept = new;
-            } else {
-                kept.iter_mut().zip(new).for_each(|(kept, new)| *kept = new.max(*kept));
+                *kept = [0; COLUMNS];
             }
             into.push(number as u64);
-            into.extend_from_slice(kept);
+            into.extend(kept.iter_mut().zip(new).map(|(kept, new)| {
+                if new == BAD {
+                    return BAD;
+                }
+                *kept = new.max(*kept);
+                *kept
+            }));
         }
-        self.cpus.truncate(next);
+        // Who has no line is offline, unless a line could not be read: it may be his.
+        if whole {
+            let mut online = into.chunks_exact(COLUMNS + 1).filter_map(|row| row.first()).peekable();
+            for (number, kept) in (0_u64..).zip(&mut self.cpus) {
+                if online.next_if_eq(&&number).is_none() {
+                    *kept = None;
+                }
+            }
+        }
     }
 }
 
@@ -65,7 +80,7 @@ fn parse(line: &[u8]) -> Option<(usize, [u64; COLUMNS])> {
     let mut times = [0; COLUMNS];
     let mut count = 0;
     for (time, field) in times.iter_mut().zip(fields) {
-        *time = unsigned(field)?;
+        *time = unsigned(field).unwrap_or(BAD);
         count += 1;
     }
     (count > IDLE).then_some((number, times))
@@ -108,10 +123,32 @@ mod tests {
 
     #[test]
     fn bad_lines_are_left_out_alone() {
-        let text = "cpu0 1 2 3\ncpux 1 2 3 4\ncpu1 1 2 x 4\ncpu2 1 2 3 4\ncpu2 5 5 5 5\ncpu1 1 2 3 4\ncpu99999 1 2 3 4\n\
-                    cpu3 1 2 3 -4\ncpu 4 1 2 3 4\ncpu5 18446744073709551616 2 3 4\n";
-        assert_eq!(update(&mut Ticks::default(), text), [2, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0]);
+        let text = "x\ncpu0 1 2 3\ncpux 1 2 3 4\ncpu2 1 2 3 4\ncpu2 5 5 5 5\ncpu1 1 2 3 4\nc\ncpu99999 1 2 3 4\n\
+                    cpu 4 1 2 3 4\ncpu6 1 1 1 1\n";
+        let expected = [2, 1, 2, 3, 4, 0, 0, 0, 0, 0, 0, 6, 1, 1, 1, 1, 0, 0, 0, 0, 0, 0];
+        assert_eq!(update(&mut Ticks::default(), text), expected);
         assert_eq!(update(&mut Ticks::default(), ""), []);
+    }
+
+    #[test]
+    fn bad_times_are_left_out_alone() {
+        let mut ticks = Ticks::default();
+        update(&mut ticks, "cpu0 1 2 3 1000\ncpu1 1 2 3 1000\n");
+        let text = "cpu0 1 x 3 -1004 5\ncpu1 18446744073709551616 3 2 1000\n";
+        let expected = [0, 1, BAD, 3, BAD, 5, 0, 0, 0, 0, 0, 1, BAD, 3, 3, 1000, 0, 0, 0, 0, 0, 0];
+        assert_eq!(update(&mut ticks, text), expected);
+        // What was kept is kept still.
+        let expected = [0, 1, 2, 3, 1000, 5, 0, 0, 0, 0, 0, 1, 1, 3, 3, 1000, 0, 0, 0, 0, 0, 0];
+        assert_eq!(update(&mut ticks, "cpu0 0 0 0 999\ncpu1 0 0 0 999\n"), expected);
+    }
+
+    #[test]
+    fn a_bad_line_lets_nobody_begin_anew() {
+        let mut ticks = Ticks::default();
+        update(&mut ticks, "cpu0 9 9 9 9\ncpu1 9 9 9 9\ncpu2 9 9 9 9\n");
+        assert_eq!(update(&mut ticks, "cpu0 9 9 9 9\ncp\u{fffd}1 9 9 9 9\n").len(), COLUMNS + 1);
+        let kept = update(&mut ticks, "cpu0 8 8 8 8\ncpu1 8 8 8 8\ncpu2 8 8 8 8\n");
+        assert!(kept.chunks_exact(COLUMNS + 1).all(|row| row[1] == 9), "{kept:?}");
     }
 
     #[test]

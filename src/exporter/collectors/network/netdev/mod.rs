@@ -86,9 +86,8 @@ impl Source for Netdev {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, names, numbers, seen, batch, .. } = scratch;
         let text = machine.procfs.whole(FILE, file)?;
-        let any = self.read(text, names, numbers, seen);
+        let any = self.read(machine, text, names, numbers, seen);
         let columns = if self.detailed {
-            read_details(machine, names, numbers);
             &DETAILS[..]
         } else {
             read_unhandled(machine, names, numbers);
@@ -124,8 +123,16 @@ impl Source for Netdev {
 }
 
 impl Netdev {
-    /// Reads the names of the devices that are shown, and [`COLUMNS`] for each. Whether there was any device at all.
-    fn read(&self, text: &[u8], names: &mut Names, numbers: &mut Vec<u64>, seen: &mut Seen) -> bool {
+    /// Reads the names of the devices that are shown, and for each [`DETAILS`], if they are wanted, or [`COLUMNS`].
+    /// Whether there was any device at all.
+    fn read(
+        &self,
+        machine: &Machine,
+        text: &[u8],
+        names: &mut Names,
+        numbers: &mut Vec<u64>,
+        seen: &mut Seen,
+    ) -> bool {
         names.clear();
         numbers.clear();
         seen.clear();
@@ -145,10 +152,18 @@ impl Netdev {
                 continue;
             }
             names.push(name);
+            let mut values = fields(rest.get(1..).unwrap_or_default());
             if self.detailed {
+                // Without statistics in sysfs, what both call the same is the same.
+                let read = |column: &Column| {
+                    statistic(machine, name, column.file).or_else(|| {
+                        let place = COLUMNS.iter().position(|known| known.name == column.name)?;
+                        values.clone().nth(place).and_then(unsigned)
+                    })
+                };
+                push(numbers, DETAILS.iter().map(read));
                 continue;
             }
-            let mut values = fields(rest.get(1..).unwrap_or_default());
             let read = |column: &Column| match column.file {
                 NO_HANDLER => None,
                 _ => values.next().and_then(unsigned),
@@ -166,12 +181,6 @@ fn read_unhandled(machine: &Machine, names: &Names, numbers: &mut [u64]) {
             *known |= 1 << (COLUMNS.len() - 1);
             *last = number;
         }
-    }
-}
-
-fn read_details(machine: &Machine, names: &Names, numbers: &mut Vec<u64>) {
-    for name in names.iter() {
-        push(numbers, DETAILS.iter().map(|column| statistic(machine, name, column.file)));
     }
 }
 
@@ -279,12 +288,26 @@ Inter-|   Receive                                                |  Transmit
             ("collector.netdev.enable-detailed-metrics", "true"),
             ("collector.netdev.label-ifalias", "true"),
         ];
-        let outcome = tree().run(&ENTRY, &flags);
-        assert_eq!(
-            outcome.samples(),
-            "node_network_receive_nohandler_total{device=\"eth0\",ifalias=\"up\\\"link\"} 17\n\
-             node_network_receive_over_errors_total{device=\"eth0\",ifalias=\"up\\\"link\"} 18\n"
+        let both = tree();
+        both.write("sys/class/net/eth0/statistics/tx_bytes", "19\n");
+        let samples = both.run(&ENTRY, &flags).samples();
+        let eth0 =
+            samples.lines().filter_map(|line| line.split_once("{device=\"eth0\",ifalias=\"up\\\"link\"} "));
+        // What is not in the files is in the table, as far as it means the same.
+        assert!(
+            eth0.eq([
+                ("node_network_receive_bytes_total", "18446744073709551615"),
+                ("node_network_receive_compressed_total", "7"),
+                ("node_network_receive_nohandler_total", "17"),
+                ("node_network_receive_over_errors_total", "18"),
+                ("node_network_receive_packets_total", "2"),
+                ("node_network_transmit_bytes_total", "19"),
+                ("node_network_transmit_compressed_total", "16"),
+                ("node_network_transmit_packets_total", "10"),
+            ]),
+            "{samples}"
         );
+        assert!(samples.contains("node_network_transmit_packets_total{device=\"lo\",ifalias=\"\"} 10\n"));
         let outcome = tree().run(&ENTRY, &[("collector.netdev.label-ifalias", "true")]);
         assert!(
             outcome.samples().contains("node_network_receive_errs_total{device=\"lo\",ifalias=\"\"} 0\n")
