@@ -67,7 +67,7 @@ struct State {
     times: Vec<i64>,
     /// The marks of all paths.
     seen: Vec<u64>,
-    keys: Vec<(u64, u8, u64)>,
+    keys: Vec<(u64, u32)>,
 }
 
 impl Textfile {
@@ -138,9 +138,12 @@ impl State {
             }
         };
         match parse(bytes, self.paths.len() as u32, &mut self.store, &mut self.keys) {
-            Ok(()) => {
+            Ok(double) => {
                 self.paths.push(path.as_bytes());
                 self.times.push(time);
+                if let Some(fault) = double {
+                    self.trouble.tell(path, &[fault.what.as_bytes()], &|out| write!(out, "{fault}"));
+                }
             }
             Err(fault) => self
                 .trouble
@@ -169,7 +172,7 @@ impl State {
 /// For fuzzing: what is wrong with a file.
 #[cfg(any(test, fuzzing))]
 pub(crate) fn check(bytes: &[u8]) -> Result<(), parse::Fault> {
-    parse(bytes, 0, &mut Store::default(), &mut Vec::new())
+    parse(bytes, 0, &mut Store::default(), &mut Vec::new()).and_then(|double| double.map_or(Ok(()), Err))
 }
 
 #[cfg(test)]

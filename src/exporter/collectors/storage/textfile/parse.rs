@@ -3,7 +3,7 @@
 //! It is read strictly: what is wrong in one line makes the whole file worth nothing, because a file that is half
 //! written looks like that.
 
-use super::store::{Family, Role, Sample, Store, Text};
+use super::store::{Family, NO_FAMILY, Role, Sample, Store, Text};
 use super::value::{count, float, kind, number};
 use crate::exporter::engine::seen::mark;
 use crate::text::name::{is_classic_label, is_classic_metric};
@@ -28,38 +28,39 @@ impl core::fmt::Display for Fault {
     }
 }
 
-/// Adds the samples of a file to a store, or nothing if something is wrong with it. `keys` is a buffer.
+/// Adds the samples of a file to a store, or nothing if something is wrong with it. A series that stands there twice is
+/// no reason for that: the first of its lines counts, and the first that does not is given. `keys` is a buffer.
 pub(super) fn parse(
     bytes: &[u8],
     file: u32,
     store: &mut Store,
-    keys: &mut std::vec::Vec<(u64, u8, u64)>,
-) -> Result<(), Fault> {
+    keys: &mut std::vec::Vec<(u64, u32)>,
+) -> Result<Option<Fault>, Fault> {
     let before = store.mark();
     store.index.clear();
     let mut reader = Reader { store, file, current: None, line: 0 };
-    let mut result = reader.read(bytes);
-    if result.is_ok() {
-        result = unique(store.samples_since(before), keys);
+    match reader.read(bytes) {
+        Ok(()) => Ok(leave_out_doubles(store.samples_since(before), keys)),
+        Err(fault) => {
+            store.back_to(before);
+            Err(fault)
+        }
     }
-    if result.is_err() {
-        store.back_to(before);
-    }
-    result
 }
 
-/// No series twice. Equal keys are equal series: they have 64 bits.
-fn unique(samples: &[Sample], keys: &mut std::vec::Vec<(u64, u8, u64)>) -> Result<(), Fault> {
+fn leave_out_doubles(samples: &mut [Sample], keys: &mut std::vec::Vec<(u64, u32)>) -> Option<Fault> {
     keys.clear();
-    keys.extend(samples.iter().map(|sample| {
-        let (role, bound) = sample.role.order();
-        (sample.series, role, bound)
-    }));
+    keys.extend((0..).zip(&*samples).map(|(at, sample)| (sample.key(), at)));
     keys.sort_unstable();
-    if keys.windows(2).any(|pair| pair.first() == pair.last()) {
-        return Err(Fault { line: 0, what: "a series stands in the file twice" });
+    let mut lines = None;
+    for pair in keys.windows(2) {
+        let &[(before, _), (key, at)] = pair else { continue };
+        if let Some(sample) = samples.get_mut(at as usize).filter(|_| before == key) {
+            sample.family = NO_FAMILY;
+            lines = Some(lines.unwrap_or(sample.line).min(sample.line));
+        }
     }
-    Ok(())
+    lines.map(|line| Fault { line: line as usize, what: "it is left out: its series stands above" })
 }
 
 struct Reader<'s> {
@@ -238,7 +239,7 @@ impl Reader<'_> {
         }
         let series = mark(texts.get(..length).unwrap_or_default());
         let labels = first as u32..kept as u32;
-        samples.push(Sample { family: at as u32, role, labels, value, series });
+        samples.push(Sample { family: at as u32, line: self.line as u32, role, labels, value, series });
         Ok(())
     }
 

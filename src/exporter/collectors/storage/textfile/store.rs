@@ -35,8 +35,9 @@ pub(super) struct Family {
 /// One line.
 #[derive(Clone, Debug)]
 pub(super) struct Sample {
-    /// Its place among the families.
+    /// Its place among the families, or [`NO_FAMILY`].
     pub(super) family: u32,
+    pub(super) line: u32,
     pub(super) role: Role,
     /// Its labels, by their places; sorted by name, without those that are empty, `le` and `quantile`.
     pub(super) labels: Range<u32>,
@@ -44,6 +45,9 @@ pub(super) struct Sample {
     /// Tells the series of different families and labels apart.
     pub(super) series: u64,
 }
+
+/// In the place of the family of a sample that is left out.
+pub(super) const NO_FAMILY: u32 = u32::MAX;
 
 /// What a line says of its family.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -89,8 +93,8 @@ impl Store {
         self.labels.truncate(mark.labels);
     }
 
-    pub(super) fn samples_since(&self, mark: Mark) -> &[Sample] {
-        self.samples.get(mark.samples..).unwrap_or_default()
+    pub(super) fn samples_since(&mut self, mark: Mark) -> &mut [Sample] {
+        self.samples.get_mut(mark.samples..).unwrap_or_default()
     }
 
     pub(super) fn keep(&mut self, text: &str) -> Text {
@@ -106,6 +110,15 @@ impl Store {
 
     pub(super) fn labels_of(&self, sample: &Sample) -> &[(Text, Text)] {
         self.labels.get(sample.labels.start as usize..sample.labels.end as usize).unwrap_or_default()
+    }
+}
+
+impl Sample {
+    /// Tells the lines of all series apart. Equal keys are equal ones: they have 64 bits.
+    pub(super) fn key(&self) -> u64 {
+        let (role, bound) = self.role.order();
+        // An odd factor: two bounds of one series never become the same.
+        self.series ^ (bound ^ u64::from(role)).wrapping_mul(0x9e37_79b9_7f4a_7c15)
     }
 }
 

@@ -138,6 +138,17 @@ fn a_bad_file_is_left_out_alone() {
 }
 
 #[test]
+fn a_series_that_stands_twice_is_left_out_alone() {
+    let page = page_of(&[("d/a.prom", "x 1\ny{a=\"1\"} 2\nx 3\ny{a=\"1\"} 4\nz 5\n")], &["d"]);
+    for line in
+        ["\nx 1\n", "\ny{a=\"1\"} 2\n", "\nz 5\n", "_mtime_seconds{file=\"d/a.prom\"} 1", "_error 1\n"]
+    {
+        assert!(page.contains(line), "{page}");
+    }
+    assert!(!page.contains("x 3") && !page.contains("} 4"), "{page}");
+}
+
+#[test]
 fn a_missing_directory_is_an_error() {
     let page = page_of(&[("d/a.prom", "x 1\n")], &["none", "d"]);
     assert!(page.contains("x 1\n") && page.contains("node_textfile_scrape_error 1\n"));

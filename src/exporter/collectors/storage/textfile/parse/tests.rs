@@ -22,7 +22,7 @@ fn read(text: &[u8]) -> Result<Content, Fault> {
         let help = family.help.as_ref().map(|help| store.get(help).to_string());
         content.insert(store.get(&family.name).into(), (kind, help, BTreeSet::new()));
     }
-    for sample in &store.samples {
+    for sample in store.samples.iter().filter(|sample| sample.family != NO_FAMILY) {
         let name = store.get(&store.families[sample.family as usize].name);
         let labels = store.labels_of(sample).iter().map(|(name, value)| (store.get(name), store.get(value)));
         let labels: Vec<_> = labels.map(|(name, value)| format!("{name}={value:?}")).collect();
@@ -162,7 +162,7 @@ fn naive(text: &[u8]) -> Option<Content> {
         if !seen
             .insert(format!("{family} {role} {labels:?}").replace("e -0 ", "e 0 ").replace("t -0 ", "t 0 "))
         {
-            return None;
+            continue;
         }
         samples.entry(family.into()).or_default().insert(format!("{role} {labels:?} {value}"));
     }
@@ -278,8 +278,6 @@ fn what_is_wrong_is_told_with_its_line() {
         ("# TYPE h histogram\nh_bucket{le=\"x\"} 1\n", 2, "le or quantile is not a number"),
         ("# TYPE h histogram\nh_count 1.5\n", 2, "a count is a whole number from 0 up"),
         ("# TYPE s summary\ns 1\n", 2, "a summary has values with quantile, and _sum and _count without"),
-        ("a 1\na 2\n", 0, "a series stands in the file twice"),
-        ("a{x=\"1\",y=\"2\"} 1\na{y=\"2\",x=\"1\",z=\"\"} 2\n", 0, "a series stands in the file twice"),
     ] {
         assert_eq!(read(text.as_bytes()), Err(Fault { line, what }), "{text:?}");
         assert_eq!(naive(text.as_bytes()), None, "{text:?}");
@@ -295,12 +293,26 @@ fn what_is_wrong_is_told_with_its_line() {
 }
 
 #[test]
+fn the_first_line_of_a_series_counts() {
+    let doubles = |text: &str| parse(text.as_bytes(), 0, &mut Store::default(), &mut Vec::new()).unwrap();
+    for (text, line) in [
+        ("a 1\nb 1\na 2\nb 2\n", Some(3)),
+        ("a{x=\"1\",y=\"2\"} 1\n\na{y=\"2\",x=\"1\",z=\"\"} 2\na{x=\"1\",y=\"2\"} 3\n", Some(3)),
+        ("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"1.0\"} 2\nh_count 2\n", Some(3)),
+        ("# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"2\"} 2\nh_count 2\nh_sum 2\n", None),
+    ] {
+        let what = "it is left out: its series stands above";
+        assert_eq!(doubles(text), line.map(|line| Fault { line, what }), "{text}");
+        assert_eq!(read(text.as_bytes()).ok(), naive(text.as_bytes()), "{text}");
+    }
+}
+
+#[test]
 fn a_bad_file_leaves_nothing_behind() {
     let mut store = Store::default();
     parse(b"a 1\n", 0, &mut store, &mut Vec::new()).unwrap();
     let before = format!("{:?}", (&store.text, &store.families, &store.samples, &store.labels));
     parse(b"b{x=\"1\"} 1\nc\n", 1, &mut store, &mut Vec::new()).unwrap_err();
-    parse(b"b 1\nb 1\n", 1, &mut store, &mut Vec::new()).unwrap_err();
     assert_eq!(format!("{:?}", (&store.text, &store.families, &store.samples, &store.labels)), before);
 }
 
