@@ -53,8 +53,8 @@ impl Source for Arp {
         let Scratch { file, names, seen, .. } = scratch;
         names.clear();
         let neighbours = lines(machine.procfs.whole(FILE, file)?).skip(1);
-        // A hardware address may be missing, but the first and the last column never are.
-        for device in neighbours.filter_map(|line| fields(line).skip(COLUMNS - 2).last()) {
+        // The hardware address may be missing.
+        for device in neighbours.filter_map(|line| fields(line).take(COLUMNS).skip(COLUMNS - 2).last()) {
             names.push(device);
         }
         names.sort();
@@ -98,6 +98,7 @@ IP address       HW type     Flags       HW address            Mask     Device
 198.51.100.7     0x1         0x0         00:00:00:00:00:00     *        wlan0
 192.0.2.3        0x1         0x6         02:00:00:00:00:03     *        eth0
 192.0.2.4        0x20        0x2                               *        ib0
+192.0.2.5        0x1         0x2         02:00:00:00:00:05     *        eth0 more of it
 ";
 
     #[test]
@@ -106,7 +107,7 @@ IP address       HW type     Flags       HW address            Mask     Device
         let outcome = tree.run(&ENTRY, &[]);
         assert_eq!(
             outcome.samples(),
-            "node_arp_entries{device=\"eth0\"} 2\nnode_arp_entries{device=\"ib0\"} 1\nnode_arp_entries{device=\"wlan0\"} 1\n"
+            "node_arp_entries{device=\"eth0\"} 3\nnode_arp_entries{device=\"ib0\"} 1\nnode_arp_entries{device=\"wlan0\"} 1\n"
         );
         assert_eq!(outcome.result, Ok(()));
         let outcome = tree.run(&ENTRY, &[("collector.arp.device-exclude", "^(eth|ib)")]);

@@ -1,5 +1,7 @@
 //! `bonding`: network devices that are made of others. Source: `/sys/class/net/bonding_masters` and
 //! `/sys/class/net/*/lower_*/bonding_slave/mii_status`, the kernel's `Documentation/networking/bonding.rst`.
+//!
+//! `MASTER/bonding/slaves` names the same devices, but reading it waits for the lock of all network devices.
 
 use std::boxed::Box;
 

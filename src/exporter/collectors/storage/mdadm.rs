@@ -2,8 +2,11 @@
 
 use std::boxed::Box;
 
+use rustix::io::Errno;
+
 use super::lines::{after, find};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
+use crate::exporter::engine::dir::{ATTRIBUTE, Attribute};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, fields, lossy, split_once, unsigned};
 use crate::exporter::engine::path::pieces;
@@ -43,7 +46,12 @@ impl Source for Mdadm {
             if names.len() < MOST && !names.iter().any(|name| name == device.as_bytes()) {
                 names.push(device.as_bytes());
                 array.show(device, rows);
-                show_sysfs(machine, array.name, device, rows);
+            }
+        }
+        // Arrays that are stopped may be there alone.
+        if machine.sysfs.list("block", names).is_ok() {
+            for name in names.iter().filter(|name| name.starts_with(b"md")).take(MOST) {
+                show_sysfs(machine, name, rows);
             }
         }
         rows.write(page);
@@ -168,16 +176,35 @@ fn of_disks(word: &[u8]) -> Option<(u64, u64)> {
     Some((unsigned(required)?, unsigned(active)?))
 }
 
-fn show_sysfs(machine: &Machine, name: &[u8], device: &str, rows: &mut Rows) {
-    let number = |file: &[u8]| machine.sysfs.number(pieces(&[b"block/", name, b"/md/", file]));
-    let labels = [("device", device)];
-    if let Some(disks) = number(b"raid_disks") {
+fn show_sysfs(machine: &Machine, name: &[u8], rows: &mut Rows) {
+    let mut room = [0; ATTRIBUTE];
+    let mut spare = NO_TEXT;
+    let labels = [("device", lossy(name, &mut spare))];
+    if let Some(disks) = attribute(machine, name, b"raid_disks", &mut room).ok().and_then(unsigned) {
         rows.add(Kind::Gauge, &["node_md_raid_disks"], "Disks that the array is made of.", &labels, disks);
     }
-    // Arrays that cannot miss a disk do not have it.
-    if let Some(missing) = number(b"degraded") {
+    let missing = match attribute(machine, name, b"degraded", &mut room) {
+        Ok(missing) => unsigned(missing),
+        // These cannot miss a disk, so they do not have it.
+        Err(_) => {
+            let level = attribute(machine, name, b"level", &mut room);
+            matches!(level, Ok(b"raid0" | b"linear")).then_some(0)
+        }
+    };
+    if let Some(missing) = missing {
         rows.add(Kind::Gauge, &["node_md_degraded"], "Disks that are missing.", &labels, missing);
     }
+}
+
+/// The first word of an attribute: while an array is rebuilt for more disks, the old number follows, `11 (10)`.
+fn attribute<'r>(
+    machine: &Machine,
+    name: &[u8],
+    file: &[u8],
+    room: &'r mut Attribute,
+) -> Result<&'r [u8], Errno> {
+    let path = [&b"block/"[..], name, b"/md/", file];
+    machine.sysfs.attribute(pieces(&path), room).map(|text| fields(text).next().unwrap_or_default())
 }
 
 fn take_line<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
@@ -244,6 +271,10 @@ unused devices: <none>
             ("sys/block/md2/md/raid_disks", "3\n"),
             ("sys/block/md2/md/degraded", "1\n"),
             ("sys/block/md4/md/raid_disks", "2\n"),
+            ("sys/block/md4/md/level", "raid0\n"),
+            ("sys/block/md8/md/raid_disks", "11 (10)\n"),
+            ("sys/block/md8/md/level", "raid5\n"),
+            ("sys/block/sda/md/raid_disks", "1\n"),
         ]);
         let outcome = tree.run(&ENTRY, &[]);
         check(&outcome);
@@ -279,6 +310,9 @@ unused devices: <none>
         assert_eq!(shown("md4"), array("700", "700", &[two[0], two[1], "raid_disks{} 2"], "active"));
         assert_eq!(shown("md5"), array("800", "800", &["disks{,state=\"spare\"} 1"], "inactive"));
         assert_eq!(shown("md6"), array("900", "45", &two, "check"));
+        assert_eq!(shown("md8"), ["raid_disks{} 11"]);
+        let degraded = "node_md_degraded{device=\"md2\"} 1\nnode_md_degraded{device=\"md4\"} 0\n";
+        assert!(samples.contains(degraded) && !samples.contains("sda"), "{samples}");
         let one = ["disks{,state=\"active\"} 1", "disks_required{} 1"];
         assert_eq!(shown("md7"), array("10", "10", &one, ""));
     }
