@@ -5,7 +5,8 @@ use core::fmt;
 use crate::cell::Cell64;
 use crate::guard::guarded;
 use crate::metric::Sealed;
-use crate::text::number::{LONGEST, write_bound};
+use crate::text::bound::write_bound;
+use crate::text::number::LONGEST;
 use crate::text::{Help, Kind, Line, Name, Number, Page};
 
 /// Finds samples when a page is made, and writes them.
@@ -173,6 +174,7 @@ impl<'a> Page<'a> {
             unit: "",
             begun: false,
             gauges_begun: false,
+            plain_bounds: false,
         }
     }
 }
@@ -188,6 +190,8 @@ pub struct Samples<'p, 'a, 'n> {
     begun: bool,
     /// Whether the families of a gauge histogram's count and sum have begun: the text formats know no such kind.
     gauges_begun: bool,
+    /// Whether whole bounds and quantiles lose their `.0` in the text formats.
+    plain_bounds: bool,
 }
 
 impl<'a, 'n> Samples<'_, 'a, 'n> {
@@ -195,6 +199,14 @@ impl<'a, 'n> Samples<'_, 'a, 'n> {
     #[must_use]
     pub fn unit(mut self, unit: &'n str) -> Self {
         self.unit = unit;
+        self
+    }
+
+    /// Bounds and quantiles in the text formats as the Go client writes them, `1` instead of `1.0`: for what an exporter
+    /// in Go served before.
+    #[cfg(feature = "exporter")]
+    pub(crate) const fn with_plain_bounds(mut self) -> Self {
+        self.plain_bounds = true;
         self
     }
 
@@ -225,22 +237,29 @@ impl<'a, 'n> Samples<'_, 'a, 'n> {
 
     /// Writes one bucket of a histogram: the observations up to and including `bound`. The last must be infinite.
     pub fn bucket(&mut self, labels: &[(&str, &str)], bound: f64, count: u64) {
+        let mut room = [0; LONGEST];
+        let text = self.bound(bound, &mut room);
         if let Some(mut line) = self.line("_bucket", labels) {
-            let mut text = [0; LONGEST];
-            let length = write_bound(bound, &mut text);
-            line.bound(&text[..length]);
+            line.bound(text.as_bytes());
             line.value(Number::Unsigned(count));
         }
     }
 
     /// Writes one quantile of a summary.
     pub fn quantile(&mut self, labels: &[(&str, &str)], quantile: f64, value: impl Into<Number>) {
+        let mut room = [0; LONGEST];
+        let text = self.bound(quantile, &mut room);
         if let Some(mut line) = self.line("", labels) {
-            let mut text = [0; LONGEST];
-            let length = write_bound(quantile, &mut text);
-            line.label("quantile", core::str::from_utf8(&text[..length]).unwrap_or_default());
+            line.label("quantile", text);
             line.value(value.into());
         }
+    }
+
+    fn bound<'r>(&self, bound: f64, room: &'r mut [u8; LONGEST]) -> &'r str {
+        let length = write_bound(bound, room);
+        let text = room.get(..length).and_then(|text| core::str::from_utf8(text).ok()).unwrap_or_default();
+        let plain = self.plain_bounds && !self.page.format().is_openmetrics();
+        if plain { text.strip_suffix(".0").unwrap_or(text) } else { text }
     }
 
     /// Writes the count and the sum of a histogram or summary, after its buckets or quantiles.

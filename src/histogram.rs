@@ -3,7 +3,8 @@
 use crate::cell::Cell64;
 use crate::exemplar::{Exemplar, ExemplarStore, NoExemplar};
 use crate::metric::{Charset, Desc, Metric, Sealed, Series, SeriesWriter, Single};
-use crate::text::number::{BoundText, LONGEST};
+use crate::text::bound::BoundText;
+use crate::text::number::LONGEST;
 use crate::text::{Kind, Line, Number};
 
 /// Upper bounds for durations in seconds, those of the Prometheus client libraries.

@@ -9,6 +9,7 @@ use core::time::Duration;
 use super::error_page::{Refusal, is_token_byte};
 use super::limits::{BODY, HEADERS};
 use super::negotiate::Negotiation;
+use crate::text::float;
 
 /// A request's head. It holds places, not text, so that it stays true for the same bytes elsewhere.
 #[derive(Clone, Copy, Debug)]
@@ -305,6 +306,6 @@ impl<'a> Fields<'a> {
 
 /// A positive finite number of seconds.
 pub(crate) fn seconds(text: &[u8]) -> Option<Duration> {
-    let seconds: f64 = core::str::from_utf8(text).ok()?.parse().ok()?;
+    let seconds = float(text)?;
     if seconds > 0.0 { Duration::try_from_secs_f64(seconds).ok() } else { None }
 }

@@ -5,7 +5,10 @@
 //!
 //! Sources: Prometheus text format 0.0.4 and 1.0.0; OpenMetrics 1.0.0.
 
+pub(crate) mod bound;
 mod filter;
+#[cfg(feature = "http")]
+mod float;
 mod format;
 mod kind;
 mod line;
@@ -17,6 +20,8 @@ pub use filter::NameFilter;
 pub(crate) use filter::Verdicts;
 #[cfg(feature = "exporter")]
 pub(crate) use filter::{decoded as form_decoded, pairs};
+#[cfg(feature = "http")]
+pub(crate) use float::float;
 pub use format::{Escaping, Format, Syntax};
 pub use kind::Kind;
 #[doc(hidden)]

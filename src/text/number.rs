@@ -151,7 +151,7 @@ pub(crate) fn write_f64(out: &mut [u8; LONGEST], value: f64) -> usize {
     }
 }
 
-const fn special(value: f64) -> Option<&'static [u8]> {
+pub(super) const fn special(value: f64) -> Option<&'static [u8]> {
     if value.is_nan() {
         Some(b"NaN")
     } else if value == f64::INFINITY {
@@ -170,14 +170,14 @@ const fn special(value: f64) -> Option<&'static [u8]> {
 ///
 /// The quotient of two integers that a double holds exactly is rounded once, so when it equals the value, this
 /// decimal reads back to that value; and with at most 15 digits no shorter one does.
-struct Decimal {
-    negative: bool,
-    units: u64,
-    places: usize,
+pub(super) struct Decimal {
+    pub(super) negative: bool,
+    pub(super) units: u64,
+    pub(super) places: usize,
 }
 
 impl Decimal {
-    const fn of(value: f64) -> Option<Self> {
+    pub(super) const fn of(value: f64) -> Option<Self> {
         let size = if value.is_sign_negative() { -value } else { value };
         let (places, power) = if size < 1e6 {
             (9, 1e9)
@@ -249,9 +249,10 @@ fn write_any(out: &mut [u8; LONGEST], value: f64) -> usize {
     cursor.at
 }
 
-struct Cursor<'a> {
-    out: &'a mut [u8; LONGEST],
-    at: usize,
+/// Writes text from the start of some room; what does not fit is an error.
+pub(super) struct Cursor<'a> {
+    pub(super) out: &'a mut [u8; LONGEST],
+    pub(super) at: usize,
 }
 
 impl Write for Cursor<'_> {
@@ -261,78 +262,6 @@ impl Write for Cursor<'_> {
         self.at = end;
         Ok(())
     }
-}
-
-/// A histogram bound as the text of its `le` label, made when the program is compiled where the bound is a short
-/// decimal, else when it is written.
-///
-/// Whole bounds read `1.0`, as OpenMetrics asks, in every format: the same series whichever format a scrape takes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct BoundText {
-    bytes: [u8; 23],
-    length: u8,
-}
-
-impl BoundText {
-    pub(crate) const EMPTY: Self = Self { bytes: [0; 23], length: 0 };
-
-    /// Prepares what can be prepared; zero length marks a bound that [`BoundText::write`] must format.
-    pub(crate) const fn prepare(bound: f64) -> Self {
-        let mut text = Self::EMPTY;
-        let Some(decimal) = (match special(bound) {
-            Some(_) => None,
-            None => Decimal::of(bound),
-        }) else {
-            return text;
-        };
-        let (whole, fraction) = decimal.parts();
-        if decimal.negative {
-            text = text.push(b'-');
-        }
-        text = text.push_digits(whole, 1).push(b'.');
-        let places = if decimal.places == 0 { 1 } else { decimal.places };
-        text.push_digits(fraction, places)
-    }
-
-    const fn push(mut self, byte: u8) -> Self {
-        self.bytes[self.length as usize] = byte;
-        self.length += 1;
-        self
-    }
-
-    const fn push_digits(mut self, value: u64, least: usize) -> Self {
-        let mut power = 1;
-        let mut digits = 1;
-        while digits < least || value / power >= 10 {
-            power *= 10;
-            digits += 1;
-        }
-        while power > 0 {
-            self = self.push(b'0' + (value / power % 10) as u8);
-            power /= 10;
-        }
-        self
-    }
-
-    #[inline]
-    pub(crate) fn write(&self, bound: f64, out: &mut [u8; LONGEST]) -> usize {
-        if self.length > 0 {
-            let length = usize::from(self.length);
-            out[..23].copy_from_slice(&self.bytes);
-            return length;
-        }
-        write_bound(bound, out)
-    }
-}
-
-/// Writes the text of a bound that nobody prepared.
-pub(crate) fn write_bound(bound: f64, out: &mut [u8; LONGEST]) -> usize {
-    let length = write_f64(out, bound);
-    if !bound.is_finite() || out[..length].iter().any(|byte| matches!(byte, b'.' | b'e')) {
-        return length;
-    }
-    out[length..length + 2].copy_from_slice(b".0");
-    length + 2
 }
 
 /// Reads decimal digits and nothing else.
@@ -365,12 +294,6 @@ mod tests {
         core::str::from_utf8(&out[..length]).unwrap().into()
     }
 
-    fn bound(value: f64) -> String {
-        let mut out = [0; LONGEST];
-        let length = BoundText::prepare(value).write(value, &mut out);
-        core::str::from_utf8(&out[..length]).unwrap().into()
-    }
-
     #[test]
     fn numbers_read_as_people_write_them() {
         let cases: &[(f64, &str)] = &[
@@ -396,18 +319,6 @@ mod tests {
         for (value, expected) in cases {
             assert_eq!(text(*value), *expected);
         }
-    }
-
-    #[test]
-    fn bounds_are_canonical() {
-        for (value, expected) in
-            [(1.0, "1.0"), (0.005, "0.005"), (-2.5, "-2.5"), (10.0, "10.0"), (1e300, "1e300"), (0.0, "0.0")]
-        {
-            assert_eq!(bound(value), expected);
-        }
-        assert_eq!(bound(1.0 / 3.0), "0.3333333333333333");
-        assert_eq!(bound(1e16), "10000000000000000.0");
-        assert_eq!(bound(f64::INFINITY), "+Inf");
     }
 
     proptest! {
@@ -436,7 +347,6 @@ mod tests {
             if value != 0.0 && value.abs() >= 1e-5 {
                 prop_assert_eq!(text(value), format!("{value}"));
             }
-            prop_assert_eq!(bound(value).parse::<f64>().unwrap(), value);
         }
     }
 }

@@ -104,7 +104,7 @@ pub(crate) fn any_base(text: &[u8]) -> Option<i64> {
 
 /// A number with decimals.
 pub(crate) fn float(text: &[u8]) -> Option<f64> {
-    core::str::from_utf8(text).ok()?.parse().ok().filter(|value: &f64| value.is_finite())
+    crate::text::float(text).filter(|value| value.is_finite())
 }
 
 /// A number as text, for a label.

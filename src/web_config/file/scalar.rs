@@ -141,7 +141,7 @@ fn float(text: &str) -> Option<f64> {
     if !plausible || text.len() - digits.len() > 1 {
         return None;
     }
-    text.parse().ok().filter(|value: &f64| value.is_finite())
+    crate::text::float(text.as_bytes()).filter(|value| value.is_finite())
 }
 
 /// Go's base64 skips line breaks.

@@ -146,7 +146,7 @@ impl Merge {
                 }
             };
             let kind = first.kind.unwrap_or(Kind::Unknown);
-            let mut family = page.family(kind, store.get(&first.name), text);
+            let mut family = page.family(kind, store.get(&first.name), text).with_plain_bounds();
             let mut labels = [("", ""); super::parse::MOST_LABELS];
             for at in group {
                 let of = |sample: &u32| store.samples.get(*sample as usize).map_or(0, |sample| sample.family);

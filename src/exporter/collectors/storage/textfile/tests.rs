@@ -118,11 +118,33 @@ s{quantile=\"0.9\"} 4
 s{quantile=\"0.5\"} 3
 ";
     let page = page_of(&[("d/a.prom", text)], &["d"]);
-    let first = "h_bucket{p=\"1\",le=\"0.5\"} 1\nh_bucket{p=\"1\",le=\"2.0\"} 2\nh_bucket{p=\"1\",le=\"+Inf\"} 3\n\
+    let first = "h_bucket{p=\"1\",le=\"0.5\"} 1\nh_bucket{p=\"1\",le=\"2\"} 2\nh_bucket{p=\"1\",le=\"+Inf\"} 3\n\
                  h_count{p=\"1\"} 3\nh_sum{p=\"1\"} 2.5\n";
-    let second = "h_bucket{p=\"2\",le=\"1.0\"} 7\nh_bucket{p=\"2\",le=\"+Inf\"} 7\nh_count{p=\"2\"} 7\nh_sum{p=\"2\"} 0\n";
+    let second = "h_bucket{p=\"2\",le=\"1\"} 7\nh_bucket{p=\"2\",le=\"+Inf\"} 7\nh_count{p=\"2\"} 7\nh_sum{p=\"2\"} 0\n";
     assert!(page.contains(first) && page.contains(second), "{page}");
     assert!(page.contains("s{quantile=\"0.5\"} 3\ns{quantile=\"0.9\"} 4\ns_count 2\ns_sum 1\n"), "{page}");
+}
+
+#[test]
+fn bounds_and_quantiles_are_written_as_the_go_client_does() {
+    let text = "\
+# TYPE h histogram
+h_bucket{le=\"0.0000001\"} 1
+h_bucket{le=\"1.0\"} 2
+h_bucket{le=\"1000000\"} 3
+h_bucket{le=\"+Inf\"} 3
+# TYPE s summary
+s{quantile=\"1.0\"} 4
+";
+    let page = page_of(&[("d/a.prom", text)], &["d"]);
+    for line in [
+        "h_bucket{le=\"1e-07\"} 1",
+        "h_bucket{le=\"1\"} 2",
+        "h_bucket{le=\"1e+06\"} 3",
+        "s{quantile=\"1\"} 4",
+    ] {
+        assert!(page.contains(&std::format!("{line}\n")), "{page}");
+    }
 }
 
 #[test]

@@ -26,7 +26,7 @@ pub(super) fn number(text: &str) -> Option<Number> {
 
 /// A float as Go reads it: also `+Inf` and `NaN` in any case, but nothing that is too large.
 pub(super) fn float(text: &str) -> Option<f64> {
-    let value: f64 = text.parse().ok()?;
+    let value = crate::text::float(text.as_bytes())?;
     let has_digits = text.bytes().any(|byte| byte.is_ascii_digit());
     let too_large = value.is_infinite() && has_digits;
     let signed_nan = value.is_nan() && text.len() > 3;
