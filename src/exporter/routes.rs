@@ -1,10 +1,10 @@
 //! What the program serves at which path: health and lifecycle beside the metrics, all of it below one prefix.
 //!
-//! The paths and the sentences are those of Prometheus. Nothing but reload and quit takes memory.
+//! The paths and the sentences are those of Prometheus. Nothing but reload, quit and the first view of the
+//! device page takes memory.
 
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::borrow::Cow;
 use std::boxed::Box;
 use std::format;
 use std::string::{String, ToString};
@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::vec::Vec;
 
 use super::engine::node::Engine;
-use super::page;
+use super::page::{self, DevicePage};
 use super::prefix::{Place, Prefix};
 use super::reload::Reload;
 use crate::http::answer::{decoded, query};
@@ -24,7 +24,7 @@ pub(super) struct Paths {
     with_slash: String,
     lifecycle: Option<Lifecycle>,
     /// The device page, if browsers get it.
-    page: Option<Cow<'static, str>>,
+    page: Option<DevicePage>,
     /// Where the metrics are below the prefix, without slash, if nowhere else.
     telemetry: Option<Vec<u8>>,
     /// What knows which collectors a query may name.
@@ -157,9 +157,9 @@ impl Paths {
         self
     }
 
-    /// The same with the device page for browsers at the top. It is made here for the metrics' path.
+    /// The same with the device page for browsers at the top.
     pub(super) fn with_page(mut self, wanted: bool) -> Self {
-        self.page = wanted.then(|| page::html(self.telemetry.as_deref()));
+        self.page = wanted.then(|| DevicePage::new(self.telemetry.as_deref()));
         self
     }
 
@@ -168,8 +168,8 @@ impl Paths {
         // Whoever asks for some of the metrics, wants metrics.
         let wants = asked.prefers_html && query(asked.target).is_empty();
         match &self.page {
-            Some(html) if wants && matches!(asked.method, b"GET" | b"HEAD") => Route::Document(if slash {
-                page::document(html)
+            Some(page) if wants && matches!(asked.method, b"GET" | b"HEAD") => Route::Document(if slash {
+                page.document()
             } else {
                 Document::error(302, &self.bodies.slash[..]).at(&self.with_slash).with_fields(page::VARIES)
             }),
@@ -299,6 +299,7 @@ fn below(prefix: &str, name: &str) -> String {
 #[cfg(test)]
 mod tests {
     use core::sync::atomic::AtomicUsize;
+    use std::borrow::Cow;
 
     use super::*;
 
@@ -348,15 +349,15 @@ mod tests {
 
     #[test]
     fn a_browser_gets_the_page_at_the_top_and_nowhere_else() {
-        let html_page = page::html(None);
+        let device_page = DevicePage::new(None);
         for prefix in ["/", "/a/b"] {
             let paths = paths(prefix).with_page(true);
             let top = below(prefix, "");
             for method in ["GET", "HEAD"] {
                 let html = Asked { prefers_html: true, ..asked(method, &top) };
-                assert_eq!(paths.route(&html).document(), Some(page::document(&html_page)), "{method} {top}");
+                assert_eq!(paths.route(&html).document(), Some(device_page.document()), "{method} {top}");
                 assert!(is_metrics(&paths, method, &top), "{method} {top}");
-                // Nothing is allocated for it.
+                // Nothing is copied for it.
                 assert!(matches!(paths.route(&html).document().unwrap().body, Cow::Borrowed(_)));
             }
             for (method, target) in [

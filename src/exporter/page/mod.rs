@@ -6,10 +6,11 @@
 
 mod assembly;
 mod digest;
+mod packed;
 
-use std::borrow::Cow;
 use std::format;
 use std::string::String;
+use std::sync::OnceLock;
 
 use assembly::{joined, lean, lean_length, length};
 
@@ -18,29 +19,49 @@ use crate::http::route::{Document, LONGEST_FIELDS};
 /// Says that the answer depends on who asks.
 pub(super) const VARIES: &[u8] = b"Vary: Accept\r\n";
 
-/// The document, for metrics at this path below the prefix.
-pub(super) fn html(path: Option<&[u8]>) -> Cow<'static, str> {
-    match path.map(String::from_utf8_lossy) {
-        Some(path) if path != "metrics" => {
-            let path = path.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-            Cow::Owned(whole().replace("href=\"metrics\"", &format!("href=\"{path}\"")))
-        }
-        _ => Cow::Borrowed(whole()),
+/// The document, for metrics at one path. It takes memory once somebody wants to see it.
+#[derive(Debug)]
+pub(super) struct DevicePage {
+    /// Where the metrics are below the prefix.
+    metrics: String,
+    html: OnceLock<String>,
+}
+
+impl DevicePage {
+    /// For metrics at this path below the prefix, or everywhere.
+    pub(super) fn new(path: Option<&[u8]>) -> Self {
+        let metrics = path.map_or("metrics".into(), String::from_utf8_lossy).into_owned();
+        Self { metrics, html: OnceLock::new() }
+    }
+
+    /// The document as a response.
+    pub(super) fn document(&self) -> Document<'_> {
+        Document::new(200, "text/html; charset=utf-8", self.html().as_bytes()).with_fields(&FIELDS)
+    }
+
+    fn html(&self) -> &str {
+        self.html.get_or_init(|| {
+            let whole = packed::unpack(&PACKED, WHOLE.len());
+            if self.metrics == "metrics" {
+                return whole;
+            }
+            let path = self.metrics.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+            whole.replace("href=\"metrics\"", &format!("href=\"{path}\""))
+        })
     }
 }
 
-/// The document as a response.
-pub(super) fn document(html: &str) -> Document<'_> {
-    Document::new(200, "text/html; charset=utf-8", html.as_bytes()).with_fields(&FIELDS)
-}
-
 const STYLE_TEXT: &[u8] = include_bytes!("page.css");
-static STYLE: [u8; lean_length(STYLE_TEXT)] = lean(STYLE_TEXT);
+const STYLE: [u8; lean_length(STYLE_TEXT)] = lean(STYLE_TEXT);
 const SCRIPT_TEXT: &[u8] = include_bytes!("page.js");
-static SCRIPT: [u8; lean_length(SCRIPT_TEXT)] = lean(SCRIPT_TEXT);
+const SCRIPT: [u8; lean_length(SCRIPT_TEXT)] = lean(SCRIPT_TEXT);
 
 /// The whole document. The policy names its style and its script by what stands between the tags, to the byte.
-static HTML: [u8; length(DOCUMENT)] = joined(DOCUMENT);
+const WHOLE: [u8; length(DOCUMENT)] = joined(DOCUMENT);
+
+static PACKED: [u8; PACK.length] = packed::bytes(&PACK);
+#[allow(long_running_const_eval)]
+const PACK: packed::Packed<{ WHOLE.len() }> = packed::pack(&WHOLE);
 
 const DOCUMENT: &[&[u8]] = &[
     include_bytes!("head.html"),
@@ -52,11 +73,6 @@ const DOCUMENT: &[&[u8]] = &[
     &SCRIPT,
     b"</script>\n",
 ];
-
-fn whole() -> &'static str {
-    // It is ASCII, as a test sees.
-    core::str::from_utf8(&HTML).unwrap_or_default()
-}
 
 /// The header fields, put together by the compiler, which thereby keeps the digests true.
 static FIELDS: [u8; length(PARTS)] = joined(PARTS);
@@ -75,14 +91,28 @@ const _: () = assert!(length(PARTS) <= LONGEST_FIELDS);
 
 #[cfg(test)]
 mod tests {
+    use std::borrow::ToOwned;
+
     use super::*;
 
     /// It is part of a program for small flash memories.
-    const BUDGET: usize = 27_000;
+    const BUDGET: usize = 13_000;
+
+    /// The same in memory, from the first view on.
+    const UNPACKED: usize = 27_000;
+
+    fn whole() -> &'static str {
+        core::str::from_utf8(&WHOLE).unwrap()
+    }
 
     #[test]
     fn the_page_keeps_its_budget() {
-        assert!(whole().len() < BUDGET, "{} bytes", whole().len());
+        assert!(PACKED.len() < BUDGET && WHOLE.len() < UNPACKED, "{} of {} bytes", PACKED.len(), WHOLE.len());
+    }
+
+    #[test]
+    fn what_was_packed_comes_back() {
+        assert_eq!(packed::unpack(&PACKED, WHOLE.len()), whole());
     }
 
     #[test]
@@ -124,7 +154,8 @@ mod tests {
 
     #[test]
     fn the_links_lead_to_the_path_of_the_metrics() {
-        assert!(matches!(html(None), Cow::Borrowed(_)) && matches!(html(Some(b"metrics")), Cow::Borrowed(_)));
+        let html = |path| DevicePage::new(path).html().to_owned();
+        assert!(html(None) == whole() && html(Some(b"metrics")) == whole());
         let other = html(Some(b"m/\"<x>&y"));
         assert_eq!(other.matches("<a href=\"m/&quot;&lt;x>&amp;y\">").count(), 2);
         assert!(!other.contains("href=\"metrics\""));
