@@ -46,8 +46,8 @@ thread.join().expect("the server's thread does not panic");
 //!
 //! # Features
 //!
-//! `default = ["exporter", "gzip", "web-config"]`, for the program; libraries pick a layer with
-//! `default-features = false`: `std` → `http` → `tls` → `web-config`; beside them `gzip`, `process`, `tiny_http`, `capi`.
+//! `default = ["exporter", "gzip", "names", "web-config"]`, for the program; libraries pick a layer with
+//! `default-features = false`: `std` → `http` → `tls` → `web-config`; beside them `gzip`, `names`, `process`, `tiny_http`, `capi`.
 //! Cargo.toml says what is lost without each.
 #![no_std]
 // Here alone: tests, examples and the program have `std` anyway.

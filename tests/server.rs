@@ -93,6 +93,24 @@ fn every_kind_of_address() {
     }
 }
 
+#[cfg(not(feature = "names"))]
+#[test]
+fn what_needs_no_resolver_has_none() {
+    let _alone = alone();
+    for address in ["[::1%lo]:0", "[::1%1]:0", "LocalHost:0"] {
+        let (server, _thread) = start(address);
+        assert_serves(&mut connect(local(&server)));
+    }
+    for (address, words) in [
+        ("example.org:9100", "write an address, or build it with the feature `names`"),
+        ("[fe80::1%no-such-link]:9100", "No such device"),
+        ("[fe80::x%lo]:9100", "write an address"),
+    ] {
+        let line = refusal(address);
+        assert!(line.contains(words) && line.contains(address) && !line.contains('\n'), "{line}");
+    }
+}
+
 #[test]
 fn several_addresses_at_once() {
     let _alone = alone();

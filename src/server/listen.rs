@@ -22,7 +22,7 @@ const LONGEST_PATH: usize = 107;
 /// | `[::]:9100` | all addresses, IPv6 and IPv4, through one socket |
 /// | `:9100` | the same, and IPv4 alone where the system has no IPv6 |
 /// | `127.0.0.1:9100`, `[::1]:9100` | one address |
-/// | `localhost:9100` | what the resolver says; the first address that can be listened on |
+/// | `localhost:9100` | what the resolver says; the first address that can be listened on. Without the feature `names` no name but this one is known |
 /// | `unix:/run/scrapeport.sock` | a Unix socket; a file left behind by a dead server is replaced |
 ///
 /// Port 0 lets the system choose; [`Server::local_addr`](super::Server::local_addr) tells which it took.
@@ -138,7 +138,7 @@ impl<'a> Target<'a> {
             let inner = inner.strip_suffix(']').ok_or_else(|| bad("the closing bracket is missing"))?;
             return match inner.parse::<Ipv6Addr>() {
                 Ok(address) => Ok(Self::Address(SocketAddr::new(address.into(), port))),
-                // A zone, as in fe80::1%eth0, is for the resolver.
+                // A zone, as in fe80::1%eth0, has to be looked up.
                 Err(_) if inner.contains('%') => Ok(Self::Name(inner, port)),
                 Err(_) => Err(bad("what stands in the brackets is not an IPv6 address")),
             };

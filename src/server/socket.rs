@@ -1,12 +1,13 @@
 //! Opening the sockets to listen on. Whatever fails, nothing stays behind.
 
+#[cfg(not(feature = "names"))]
+use core::net::SocketAddrV6;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::borrow::ToOwned;
 use std::format;
 use std::fs;
 use std::io;
-use std::net::ToSocketAddrs;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
@@ -125,13 +126,43 @@ fn open_everywhere(port: u16) -> io::Result<OwnedFd> {
 
 fn open_name(host: &str, port: u16) -> io::Result<OwnedFd> {
     let mut failed = None;
-    for address in (host, port).to_socket_addrs()? {
+    for address in addresses(host, port)? {
         match open_tcp(address) {
             Ok(socket) => return Ok(socket),
             Err(error) => failed = failed.or(Some(error)),
         }
     }
     Err(failed.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
+}
+
+#[cfg(feature = "names")]
+fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr>> {
+    std::net::ToSocketAddrs::to_socket_addrs(&(host, port))
+}
+
+/// What needs no resolver: this machine by its name, and an IPv6 address with its zone (RFC 4007 §11).
+#[cfg(not(feature = "names"))]
+fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr>> {
+    if host.eq_ignore_ascii_case("localhost") {
+        let own = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
+        return Ok(own.map(|address| SocketAddr::new(address, port)).into_iter().take(2));
+    }
+    let zoned = host.split_once('%').and_then(|(address, zone)| Some((address.parse().ok()?, zone)));
+    let Some((address, zone)) = zoned else {
+        return Err(io::Error::new(
+            io::ErrorKind::Unsupported,
+            "this program looks up no names; write an address, or build it with the feature `names`",
+        ));
+    };
+    let index = match zone.parse() {
+        Ok(index) => index,
+        Err(_) => {
+            let socket = socket_with(AddressFamily::INET6, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
+            rustix::net::netdevice::name_to_index(&socket, zone)?
+        }
+    };
+    let address = SocketAddr::V6(SocketAddrV6::new(address, port, 0, index));
+    Ok([address, address].into_iter().take(1))
 }
 
 /// The file of a Unix socket, removed when dropped unless another has taken its place.
