@@ -5,6 +5,8 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) mod stock;
+
 use core::alloc::Layout;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};

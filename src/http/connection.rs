@@ -3,6 +3,7 @@
 //! Source: RFC 9112 §9. A request that is kept costs one read and one write.
 
 use core::time::Duration;
+use std::sync::Arc;
 
 use super::body::{Discard, Progress};
 use super::date::Date;
@@ -16,43 +17,36 @@ use super::reply::{self, Terms};
 use super::route::{Asked, Routes};
 use super::transport::{Answered, Gone, Observer, Phase, Transport};
 use crate::zeroed::Zeroed;
+use crate::zeroed::stock::Stock;
 
 /// The memory of a connection, allocated at start and used for one connection after another.
 pub(crate) struct Buffers {
-    memory: Memory,
+    input: Zeroed,
+    /// Where responses are put together. A connection has one of them only meanwhile.
+    pages: Arc<Stock>,
     familiar: Familiar,
     date: Date,
 }
 
 impl Buffers {
-    pub(crate) fn new(limits: &Limits) -> Self {
+    pub(crate) fn new(limits: &Limits, pages: &Arc<Stock>) -> Self {
         Self {
-            memory: Memory::new(limits.head, limits.buffer),
+            input: Zeroed::new(limits.head),
+            pages: Arc::clone(pages),
             familiar: Familiar { text: [0; FAMILIAR], head: None },
             date: Date::new(),
         }
     }
-}
 
-/// Input and output in one piece.
-struct Memory {
-    bytes: Zeroed,
-    input: usize,
-    output: usize,
-}
-
-impl Memory {
-    fn new(input: usize, output: usize) -> Self {
-        Self { bytes: Zeroed::new(input + output), input, output }
+    /// What so many connections put their responses together in.
+    pub(crate) fn pages(limits: &Limits, connections: usize) -> Arc<Stock> {
+        Arc::new(Stock::new(connections, limits.buffer))
     }
 
-    fn input(&mut self) -> &mut [u8] {
-        &mut self.bytes[..self.input]
-    }
-
-    fn both(&mut self) -> (&mut [u8], &mut [u8]) {
-        let (input, rest) = self.bytes.split_at_mut(self.input);
-        (input, &mut rest[..self.output])
+    /// Those of a connection that is the only one.
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn alone(limits: &Limits) -> Self {
+        Self::new(limits, &Self::pages(limits, 1))
     }
 }
 
@@ -137,7 +131,7 @@ impl Conversation<'_> {
     fn receive(&mut self) -> Result<Head, NoHead> {
         let mut scanned = 0;
         loop {
-            let input = &self.buffers.memory.input()[self.start..self.end];
+            let input = &self.buffers.input[self.start..self.end];
             if let Some(head) = self.buffers.familiar.recognise(input) {
                 return Ok(head);
             }
@@ -157,14 +151,14 @@ impl Conversation<'_> {
 
     fn read_head(&mut self) -> Result<(), NoHead> {
         self.make_room();
-        let input = self.buffers.memory.input();
+        let input = &self.buffers.input[..];
         if self.end == input.len() {
             return Err(NoHead::Refused(head::too_long(input)));
         }
         let input = &input[..self.end];
         let silent = head::blank_lines(input) == input.len();
         let phase = if silent && !self.fresh { Phase::Idle } else { Phase::Head };
-        match self.transport.read(&mut self.buffers.memory.input()[self.end..], phase) {
+        match self.transport.read(&mut self.buffers.input[self.end..], phase) {
             Ok(0) => {
                 self.finished = true;
                 Err(if silent { NoHead::End } else { NoHead::Refused(Refusal::CUT) })
@@ -181,7 +175,7 @@ impl Conversation<'_> {
     /// Moves unused input to the front.
     fn make_room(&mut self) {
         if self.start > 0 {
-            self.buffers.memory.input().copy_within(self.start..self.end, 0);
+            self.buffers.input.copy_within(self.start..self.end, 0);
             self.end -= self.start;
             self.start = 0;
         }
@@ -191,8 +185,7 @@ impl Conversation<'_> {
         self.fresh = false;
         let scrape: Option<Duration> = head.scrape_timeout.map(usable);
         self.transport.begin_response(scrape);
-        let (input, output) = self.buffers.memory.both();
-        let input = &input[self.start..self.end];
+        let input = &self.buffers.input[self.start..self.end];
         let (method, target) = (head.method(input), head.target(input));
         let admission = self.service.gate.map(|gate| {
             let admission = gate.admit(head.authorization(input));
@@ -234,16 +227,18 @@ impl Conversation<'_> {
         let date = self.buffers.date.at(self.transport.now_unix());
         let terms = Terms { date, close, http_1_0: head.http_1_0, fields };
         let is_head = method == b"HEAD";
+        let mut page = self.buffers.pages.lend();
         let (status, scrape, sent) = if let Some(document) = document {
             let sent =
-                reply::send_document(&document, is_head, &terms, output, self.transport, self.observer);
+                reply::send_document(&document, is_head, &terms, &mut page, self.transport, self.observer);
             (document.status, false, sent)
         } else {
             let request = Request::new(method, target).with_negotiation(head.negotiation);
             let response = self.service.handler.answer(&request);
             let (status, scrape) = (response.status(), response.is_scrape());
-            (status, scrape, reply::send(response, &terms, output, self.transport, self.observer))
+            (status, scrape, reply::send(response, &terms, &mut page, self.transport, self.observer))
         };
+        drop(page);
         self.report(status, scrape, sent);
         self.start += head.length;
         if !sent.complete {
@@ -262,8 +257,9 @@ impl Conversation<'_> {
         self.transport.begin_response(None);
         let date = self.buffers.date.at(self.transport.now_unix());
         let terms = Terms { date, close: true, http_1_0: false, fields: &[] };
-        let sent =
-            reply::refuse(refusal, &terms, self.buffers.memory.both().1, self.transport, self.observer);
+        let mut page = self.buffers.pages.lend();
+        let sent = reply::refuse(refusal, &terms, &mut page, self.transport, self.observer);
+        drop(page);
         self.report(refusal.status, false, sent);
         if sent.complete { Next::Linger } else { Next::End }
     }
@@ -277,7 +273,7 @@ impl Conversation<'_> {
     /// Reads a body and drops it.
     fn discard(&mut self, mut discard: Discard) -> Next {
         loop {
-            match discard.feed(&self.buffers.memory.input()[self.start..self.end]) {
+            match discard.feed(&self.buffers.input[self.start..self.end]) {
                 Progress::Done(length) => {
                     self.start += length;
                     return Next::Request;
@@ -286,7 +282,7 @@ impl Conversation<'_> {
                 Progress::More => {}
             }
             (self.start, self.end) = (0, 0);
-            match self.transport.read(self.buffers.memory.input(), Phase::Body) {
+            match self.transport.read(&mut self.buffers.input, Phase::Body) {
                 Ok(0) | Err(_) => return Next::End,
                 Ok(length) => self.end = length,
             }
@@ -299,7 +295,7 @@ impl Conversation<'_> {
         self.transport.close_write();
         let mut dropped = 0;
         while dropped < LINGER {
-            match self.transport.read(self.buffers.memory.input(), Phase::Linger) {
+            match self.transport.read(&mut self.buffers.input, Phase::Linger) {
                 Ok(0) | Err(_) => return,
                 Ok(length) => dropped += length,
             }

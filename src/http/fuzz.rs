@@ -84,7 +84,7 @@ fn said(input: &[u8], piece: usize) -> Vec<u8> {
     let mut client = Client { input, piece, output: Vec::new() };
     let books = Books::default();
     let service = Service { handler: &MetricsHandler::new(&REGISTRY), gate: None, routes: None };
-    serve(&mut client, &service, &books, &mut Buffers::new(&Limits::DEFAULT));
+    serve(&mut client, &service, &books, &mut Buffers::alone(&Limits::DEFAULT));
     let sent: u64 = books.0.borrow().iter().map(|answered| answered.bytes).sum();
     assert_eq!(sent, client.output.len() as u64);
     client.output

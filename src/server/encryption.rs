@@ -15,12 +15,14 @@ pub(crate) type Encryption = Arc<dyn Keeper>;
 /// What a server with TLS shows of itself.
 pub(super) static METRICS: Registry = Registry::new(&[]).including(&[&SERVER_METRICS, &TLS_METRICS]);
 
-/// The memory of a worker for TLS; none without.
+/// The memory of a connection for TLS; none without.
 pub(super) struct Memory(Option<tls::Memory>);
 
 impl Memory {
-    pub(super) fn new(encryption: Option<&Encryption>) -> Self {
-        Self(encryption.map(|_| tls::Memory::new()))
+    /// Those of so many connections.
+    pub(super) fn of(encryption: Option<&Encryption>, connections: usize) -> impl Iterator<Item = Self> {
+        let records = encryption.map(|_| tls::Memory::records(connections));
+        (0..connections).map(move |_| Self(records.as_ref().map(tls::Memory::new)))
     }
 }
 

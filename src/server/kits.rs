@@ -24,8 +24,9 @@ type Free = Vec<Box<Kit>>;
 
 impl Kits {
     pub(super) fn new(limits: &Limits, encryption: Option<&Encryption>) -> Self {
-        let kit = |_| Box::new(Kit { buffers: Buffers::new(limits), memory: Memory::new(encryption) });
-        Self { free: Mutex::new((0..limits.connections).map(kit).collect()) }
+        let pages = Buffers::pages(limits, limits.connections);
+        let kit = |memory| Box::new(Kit { buffers: Buffers::new(limits, &pages), memory });
+        Self { free: Mutex::new(Memory::of(encryption, limits.connections).map(kit).collect()) }
     }
 
     /// Lends one to the work, which must not panic. `None` if more are asked for than there are workers.

@@ -12,8 +12,9 @@ pub(crate) enum Encryption {}
 pub(super) struct Memory;
 
 impl Memory {
-    pub(super) const fn new(_: Option<&Encryption>) -> Self {
-        Self
+    /// Those of so many connections.
+    pub(super) fn of(_: Option<&Encryption>, connections: usize) -> impl Iterator<Item = Self> {
+        (0..connections).map(|_| Self)
     }
 }
 

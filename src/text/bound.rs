@@ -30,7 +30,11 @@ impl BoundText {
         let Some(Decimal { negative, units, places }) = Decimal::of(bound) else { return text };
         let (digits, count) = digits(units);
         let layout = Layout::new(negative, &digits, count, count as i32 - 1 - places as i32);
-        text.bytes.copy_from_slice(layout.bytes.split_at(ROOM).0);
+        let mut at = 0;
+        while at < layout.length {
+            text.bytes[at] = layout.bytes[at];
+            at += 1;
+        }
         text.length = layout.length as u8;
         text
     }

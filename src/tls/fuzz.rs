@@ -128,11 +128,11 @@ fn said(mut peer: Peer) -> (Vec<u8>, Vec<u8>) {
     let [anybody, named] = KEEPERS.get_or_init(|| {
         [settings(), settings_for(Policy::VerifyClientCertIfGiven, "ca.pem")].each_ref().map(Fixed::new)
     });
-    let mut memory = Memory::new();
+    let mut memory = Memory::alone();
     let keeper = if peer.client.is_some() { named } else { anybody };
     if let Ok(mut session) = Session::accept(keeper, &mut peer, &mut memory) {
         let service = Service { handler: &MetricsHandler::new(&REGISTRY), gate: None, routes: None };
-        serve(&mut session, &service, &NoBooks, &mut Buffers::new(&Limits::DEFAULT));
+        serve(&mut session, &service, &NoBooks, &mut Buffers::alone(&Limits::DEFAULT));
         session.close();
     }
     (peer.text, peer.records)

@@ -4,11 +4,16 @@
 //! heap is rustls's own state. A kept request costs one read and one write below; a ticket leaves with the first
 //! response, the farewell with the last.
 
+mod memory;
+
 use core::fmt;
 use core::time::Duration;
 
 use rustls::server::UnbufferedServerConnection;
 use rustls::unbuffered::{ConnectionState, EncodeError, UnbufferedStatus};
+
+pub(crate) use memory::Memory;
+use memory::{Output, RECORD, WAITING};
 
 use super::context::Keeper;
 use super::failure::Failure;
@@ -16,30 +21,9 @@ use super::metrics::{HANDSHAKES, handshake_failed};
 use super::plain_http::{drain, receive_first};
 use super::x509::Certificate;
 use crate::http::transport::{Gone, Phase, Transport};
-use crate::zeroed::Zeroed;
-
-/// Bytes of input that may wait to be understood. A handshake message must fit, so this also bounds the chain of
-/// certificates that a client may send; one record has 18 kB at most.
-const INPUT: usize = 32 * 1024;
-/// Bytes of text that one record takes (RFC 8446 §5.1).
-const RECORD: usize = 16 * 1024;
-/// What may wait for the next record of text: after a handshake of TLS 1.3 a ticket, which serves nobody before the
-/// client has been answered.
-const WAITING: usize = 1024;
-/// What waits, a record of text with its header and its tag, and the farewell; or one message of a handshake.
-const OUTPUT: usize = WAITING + RECORD + 256 + 5 + 32;
 
 /// The alert `internal_error`, which is fatal, in a record of its own (RFC 8446 §6).
 const INTERNAL_ERROR: &[u8] = &[21, 3, 3, 0, 2, 2, 80];
-
-/// The memory of a TLS connection, allocated once per thread and used for one connection after another.
-pub(crate) struct Memory(Zeroed);
-
-impl Memory {
-    pub(crate) fn new() -> Self {
-        Self(Zeroed::new(2 * INPUT + OUTPUT))
-    }
-}
 
 /// A TLS connection.
 pub(crate) struct Session<'a> {
@@ -54,7 +38,7 @@ pub(crate) struct Session<'a> {
     /// the text of records is shorter than they are.
     text: &'a mut [u8],
     pending: core::ops::Range<usize>,
-    output: &'a mut [u8],
+    output: Output<'a>,
     /// Bytes of records that wait in the output.
     queued: usize,
     state: State,
@@ -105,9 +89,7 @@ impl<'a> Session<'a> {
         below: &'a mut dyn Transport,
         memory: &'a mut Memory,
     ) -> Result<Self, Failure> {
-        let (input, rest) = memory.0.split_at_mut(INPUT);
-        let (text, rest) = rest.split_at_mut(INPUT);
-        let output = &mut rest[..OUTPUT];
+        let (input, text, output) = memory.parts();
         let received = receive_first(below, input)?;
         let begun = keeper.context().and_then(|context| {
             Some((UnbufferedServerConnection::new(context.config).ok()?, context.verifies))
@@ -174,6 +156,10 @@ impl<'a> Session<'a> {
             self.state = State::Broken;
             return Err(Gone::Closed);
         }
+        if self.queued == 0 {
+            // Nobody knows how long this takes.
+            self.output.give_back();
+        }
         let length = self.below.read(room, phase)?;
         self.received += length;
         Ok(length)
@@ -210,11 +196,11 @@ impl<'a> Session<'a> {
                     }
                 }
                 Ok(ConnectionState::EncodeTlsData(mut data)) => {
-                    match data.encode(&mut self.output[self.queued..]) {
+                    match data.encode(&mut self.output.get()[self.queued..]) {
                         Ok(length) => self.queued += length,
                         Err(EncodeError::InsufficientSize(_)) if self.queued > 0 => {
-                            self.below.write_part(&self.output[..self.queued]).map_err(Stop::Gone)?;
-                            self.queued = data.encode(self.output).unwrap_or(0);
+                            self.below.write_part(&self.output.get()[..self.queued]).map_err(Stop::Gone)?;
+                            self.queued = data.encode(self.output.get()).unwrap_or(0);
                         }
                         Err(_) => failed = Some(Failure::Configuration),
                     }
@@ -239,7 +225,7 @@ impl<'a> Session<'a> {
                     event = Some(match piece {
                         None => Event::Blocked,
                         Some(piece) => {
-                            let room = &mut self.output[self.queued..];
+                            let room = &mut self.output.get()[self.queued..];
                             let encrypted = match piece {
                                 Some(piece) => traffic.encrypt(piece, room),
                                 None => traffic.queue_close_notify(room),
@@ -282,10 +268,10 @@ impl<'a> Session<'a> {
         while self.connection.wants_write() {
             let status = self.connection.process_tls_records(&mut self.input[..self.received]);
             let Ok(ConnectionState::EncodeTlsData(mut data)) = status.state else { break };
-            self.queued += data.encode(&mut self.output[self.queued..]).unwrap_or(0);
+            self.queued += data.encode(&mut self.output.get()[self.queued..]).unwrap_or(0);
         }
         let queued = core::mem::take(&mut self.queued);
-        if queued > 0 && self.below.write(&self.output[..queued]).is_ok() {
+        if queued > 0 && self.below.write(&self.output.get()[..queued]).is_ok() {
             drain(self.below, self.input);
         }
     }
@@ -300,8 +286,8 @@ impl<'a> Session<'a> {
     fn flush(&mut self, more: bool) -> Result<(), Gone> {
         match core::mem::take(&mut self.queued) {
             0 => Ok(()),
-            queued if more => self.below.write_part(&self.output[..queued]),
-            queued => self.below.write(&self.output[..queued]),
+            queued if more => self.below.write_part(&self.output.get()[..queued]),
+            queued => self.below.write(&self.output.get()[..queued]),
         }
     }
 

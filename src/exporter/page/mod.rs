@@ -52,16 +52,16 @@ impl DevicePage {
 }
 
 const STYLE_TEXT: &[u8] = include_bytes!("page.css");
-const STYLE: [u8; lean_length(STYLE_TEXT)] = lean(STYLE_TEXT);
+static STYLE: [u8; lean_length(STYLE_TEXT)] = lean(STYLE_TEXT);
 const SCRIPT_TEXT: &[u8] = include_bytes!("page.js");
-const SCRIPT: [u8; lean_length(SCRIPT_TEXT)] = lean(SCRIPT_TEXT);
+static SCRIPT: [u8; lean_length(SCRIPT_TEXT)] = lean(SCRIPT_TEXT);
 
 /// The whole document. The policy names its style and its script by what stands between the tags, to the byte.
-const WHOLE: [u8; length(DOCUMENT)] = joined(DOCUMENT);
+static WHOLE: [u8; length(DOCUMENT)] = joined(DOCUMENT);
 
 static PACKED: [u8; PACK.length] = packed::bytes(&PACK);
 #[allow(long_running_const_eval)]
-const PACK: packed::Packed<{ WHOLE.len() }> = packed::pack(&WHOLE);
+static PACK: packed::Packed<{ WHOLE.len() }> = packed::pack(&WHOLE);
 
 const DOCUMENT: &[&[u8]] = &[
     include_bytes!("head.html"),

@@ -48,7 +48,11 @@ pub(super) const fn pack<const N: usize>(text: &[u8; N]) -> Packed<N> {
 /// The bytes themselves, whose number is `packed.length`.
 pub(super) const fn bytes<const N: usize, const M: usize>(packed: &Packed<N>) -> [u8; M] {
     let mut out = [0; M];
-    out.copy_from_slice(packed.bytes.split_at(M).0);
+    let mut at = 0;
+    while at < M {
+        out[at] = packed.bytes[at];
+        at += 1;
+    }
     out
 }
 

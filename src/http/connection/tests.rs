@@ -92,7 +92,7 @@ impl Client {
     }
 
     fn talk_to(self, registry: &'static Registry) -> Self {
-        self.talk(&MetricsHandler::new(registry), &mut Buffers::new(&Limits::DEFAULT), &Books::default())
+        self.talk(&MetricsHandler::new(registry), &mut Buffers::alone(&Limits::DEFAULT), &Books::default())
     }
 
     fn talk(mut self, handler: &MetricsHandler, buffers: &mut Buffers, books: &Books) -> Self {
@@ -103,7 +103,7 @@ impl Client {
     /// Past a gate with this verdict and these fields.
     fn pass(mut self, gate: &dyn Gate, registry: &'static Registry, buffer: usize) -> Self {
         let handler = MetricsHandler::new(registry);
-        let mut buffers = Buffers::new(&Limits { buffer, ..Limits::DEFAULT });
+        let mut buffers = Buffers::alone(&Limits { buffer, ..Limits::DEFAULT });
         let service = Service { handler: &handler, gate: Some(gate), routes: None };
         serve(&mut self, &service, &Books::default(), &mut buffers);
         self
@@ -112,7 +112,7 @@ impl Client {
     fn talk_with(mut self, routes: &dyn Routes, limits: &Limits) -> Self {
         let handler = MetricsHandler::new(&SMALL);
         let service = Service { handler: &handler, gate: None, routes: Some(routes) };
-        serve(&mut self, &service, &Books::default(), &mut Buffers::new(limits));
+        serve(&mut self, &service, &Books::default(), &mut Buffers::alone(limits));
         self
     }
 
@@ -661,7 +661,7 @@ fn pages_are_compressed_for_those_who_ask() {
 
     let page = LARGE.to_text(crate::text::Format::TEXT);
     let smallest = super::super::limits::SMALLEST_BUFFER;
-    let mut buffers = Buffers::new(&Limits { buffer: smallest, ..Limits::DEFAULT });
+    let mut buffers = Buffers::alone(&Limits { buffer: smallest, ..Limits::DEFAULT });
     let close = "GET / HTTP/1.0\r\nAccept-Encoding: gzip\r\n\r\n";
     for input in [request, close] {
         let client = Client::new(input).talk(&MetricsHandler::new(&LARGE), &mut buffers, &Books::default());
@@ -720,7 +720,7 @@ fn a_client_that_leaves_during_a_page_ends_the_conversation() {
         let mut client = Client::new("GET / HTTP/1.1\r\n\r\n".repeat(2));
         client.refuses_after = writes;
         let handler = MetricsHandler::new(&LARGE);
-        let client = client.talk(&handler, &mut Buffers::new(&Limits::DEFAULT), &books);
+        let client = client.talk(&handler, &mut Buffers::alone(&Limits::DEFAULT), &books);
         assert_eq!(client.writes.len(), writes);
         assert!(!client.half_closed);
         let answered = books.answered.borrow();
@@ -734,7 +734,7 @@ fn the_books_are_kept() {
     let books = Books::default();
     let client = Client::new("GET / HTTP/1.1\r\n\r\nPUT / HTTP/1.1\r\n\r\nx\r\n").talk(
         &MetricsHandler::new(&SMALL),
-        &mut Buffers::new(&Limits::DEFAULT),
+        &mut Buffers::alone(&Limits::DEFAULT),
         &books,
     );
     let answered = books.answered.borrow();
@@ -757,7 +757,7 @@ fn the_scrape_timeout_stops_collectors_that_have_not_begun() {
         let books = Books::default();
         let input = format!("GET / HTTP/1.1\r\nX-Prometheus-Scrape-Timeout-Seconds: {value}\r\n\r\n");
         let handler = MetricsHandler::new(&REGISTRY);
-        let client = Client::new(input).talk(&handler, &mut Buffers::new(&Limits::DEFAULT), &books);
+        let client = Client::new(input).talk(&handler, &mut Buffers::alone(&Limits::DEFAULT), &books);
         assert_eq!(client.text().contains("many{"), served, "{value}");
         assert_eq!(books.failed.borrow().as_slice(), if served { &[][..] } else { &["late"] });
     }
@@ -776,7 +776,7 @@ fn names_filter_the_page_on_every_path() {
 
 #[test]
 fn a_familiar_head_answers_only_for_the_same_bytes() {
-    let mut buffers = Buffers::new(&Limits::DEFAULT);
+    let mut buffers = Buffers::alone(&Limits::DEFAULT);
     let handler = MetricsHandler::new(&SMALL);
     let inputs = [
         ("GET /a HTTP/1.1\r\n\r\n", 200),
@@ -1090,7 +1090,7 @@ fn what_the_gate_sets_is_not_said_twice() {
         let mut client = Client::new(format!("GET /html HTTP/1.1\r\n{HTML}\r\n"));
         let service = Service { handler: &handler, gate: Some(&gate), routes: Some(&Doors) };
         let limits = Limits { buffer: 2048, ..Limits::DEFAULT };
-        serve(&mut client, &service, &Books::default(), &mut Buffers::new(&limits));
+        serve(&mut client, &service, &Books::default(), &mut Buffers::alone(&limits));
         let text = client.text();
         assert!(text.contains(&set) && text.ends_with("\r\n\r\n<p>"), "{text}");
         let own = core::str::from_utf8(OWN).unwrap().lines().filter(|line| text.contains(*line)).count();
@@ -1148,7 +1148,7 @@ fn documents_are_counted_by_their_status_and_are_no_scrapes() {
     let mut client = Client::new("GET /old HTTP/1.1\r\n\r\nGET /long HTTP/1.1\r\n\r\n");
     client.refuses_after = 1;
     let service = Service { handler: &handler, gate: None, routes: Some(&Doors) };
-    serve(&mut client, &service, &books, &mut Buffers::new(&Limits::DEFAULT));
+    serve(&mut client, &service, &books, &mut Buffers::alone(&Limits::DEFAULT));
     let answered = books.answered.borrow();
     let seen: Vec<_> = answered.iter().map(|one| (one.status, one.scrape, one.complete)).collect();
     assert_eq!(seen, [(302, false, true), (200, false, false)]);

@@ -28,7 +28,7 @@ fn with<R>(
     peer: &mut Peer,
     then: impl FnOnce(&mut Session<'_>) -> R,
 ) -> Result<R, Failure> {
-    let mut memory = Memory::new();
+    let mut memory = Memory::alone();
     let mut session = Session::accept(&Fixed::new(settings), peer, &mut memory)?;
     let result = then(&mut session);
     session.close();
@@ -263,7 +263,7 @@ fn garbage_later_gets_an_alert_with_time_for_it() {
 #[test]
 fn without_a_context_the_client_is_told_so() {
     let mut peer = peer([]);
-    let mut memory = Memory::new();
+    let mut memory = Memory::alone();
     let result = Session::accept(&Fixed(None), &mut peer, &mut memory);
     assert_eq!(result.unwrap_err(), Failure::Configuration);
     assert_eq!(peer.error, Some(Error::AlertReceived(AlertDescription::InternalError)));
@@ -433,7 +433,7 @@ fn sessions_are_resumed_where_no_client_is_judged() {
             let mut kinds = Vec::new();
             for _ in 0..2 {
                 let mut peer = Peer::with_tls(config.clone(), [ask()]);
-                let mut memory = Memory::new();
+                let mut memory = Memory::alone();
                 Session::accept(&keeper, &mut peer, &mut memory).unwrap().close();
                 kinds.extend(peer.client.unwrap().handshake_kind());
             }
