@@ -10,7 +10,6 @@ mod packed;
 
 use std::format;
 use std::string::String;
-use std::sync::OnceLock;
 
 use assembly::{joined, lean, lean_length, length};
 
@@ -19,35 +18,31 @@ use crate::http::route::{Document, LONGEST_FIELDS};
 /// Says that the answer depends on who asks.
 pub(super) const VARIES: &[u8] = b"Vary: Accept\r\n";
 
-/// The document, for metrics at one path. It takes memory once somebody wants to see it.
+/// The document, for metrics at one path. Each view takes memory of its own for as long as it is sent.
 #[derive(Debug)]
 pub(super) struct DevicePage {
     /// Where the metrics are below the prefix.
     metrics: String,
-    html: OnceLock<String>,
 }
 
 impl DevicePage {
     /// For metrics at this path below the prefix, or everywhere.
     pub(super) fn new(path: Option<&[u8]>) -> Self {
-        let metrics = path.map_or("metrics".into(), String::from_utf8_lossy).into_owned();
-        Self { metrics, html: OnceLock::new() }
+        Self { metrics: path.map_or("metrics".into(), String::from_utf8_lossy).into_owned() }
     }
 
     /// The document as a response.
-    pub(super) fn document(&self) -> Document<'_> {
-        Document::new(200, "text/html; charset=utf-8", self.html().as_bytes()).with_fields(&FIELDS)
+    pub(super) fn document(&self) -> Document<'static> {
+        Document::new(200, "text/html; charset=utf-8", self.html().into_bytes()).with_fields(&FIELDS)
     }
 
-    fn html(&self) -> &str {
-        self.html.get_or_init(|| {
-            let whole = packed::unpack(&PACKED, WHOLE.len());
-            if self.metrics == "metrics" {
-                return whole;
-            }
-            let path = self.metrics.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-            whole.replace("href=\"metrics\"", &format!("href=\"{path}\""))
-        })
+    fn html(&self) -> String {
+        let whole = packed::unpack(&PACKED, WHOLE.len());
+        if self.metrics == "metrics" {
+            return whole;
+        }
+        let path = self.metrics.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+        whole.replace("href=\"metrics\"", &format!("href=\"{path}\""))
     }
 }
 
@@ -91,14 +86,12 @@ const _: () = assert!(length(PARTS) <= LONGEST_FIELDS);
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::ToOwned;
-
     use super::*;
 
     /// It is part of a program for small flash memories.
     const BUDGET: usize = 13_000;
 
-    /// The same in memory, from the first view on.
+    /// The same in memory, while it is sent.
     const UNPACKED: usize = 27_000;
 
     fn whole() -> &'static str {
@@ -154,7 +147,7 @@ mod tests {
 
     #[test]
     fn the_links_lead_to_the_path_of_the_metrics() {
-        let html = |path| DevicePage::new(path).html().to_owned();
+        let html = |path| DevicePage::new(path).html();
         assert!(html(None) == whole() && html(Some(b"metrics")) == whole());
         let other = html(Some(b"m/\"<x>&y"));
         assert_eq!(other.matches("<a href=\"m/&quot;&lt;x>&amp;y\">").count(), 2);

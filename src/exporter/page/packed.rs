@@ -1,4 +1,4 @@
-//! The page takes less than half of its room in the program: the compiler packs it, and it is unpacked once somebody
+//! The page takes less than half of its room in the program: the compiler packs it, and it is unpacked for whoever
 //! wants to see it. A library that unpacks is as large as what is won.
 //!
 //! Bits, the lowest of a byte first. A text is a row of pieces, until its length is reached: 0 and the seven bits of an

@@ -20,7 +20,7 @@ PACKAGECONFIG ??= "web-config gzip"
 PACKAGECONFIG[web-config] = "--features web-config,,,"
 PACKAGECONFIG[gzip] = "--features gzip,,,"
 
-CARGO_BUILD_FLAGS += "--bin scrapeport --no-default-features --features exporter"
+CARGO_BUILD_FLAGS += "--bin scrapeport --no-default-features --features exporter,names"
 
 do_install:append() {
     install_service
