@@ -84,7 +84,8 @@ impl Dir {
         let file = self.file(path)?;
         into.clear();
         loop {
-            if into.capacity() - into.len() < STEP {
+            // The read that finds the end needs little room: a small file stays in one step.
+            if into.capacity() - into.len() < STEP / 8 {
                 into.reserve(STEP);
             }
             match read(&file, spare_capacity(into)) {
@@ -197,7 +198,7 @@ fn open_at(directory: BorrowedFd<'_>, path: Path<'_>, flags: OFlags) -> Result<O
     openat(directory, path.whole(&mut None), flags, Mode::empty())
 }
 
-/// The least room for one read(2). Most files of procfs come in pieces of a page.
+/// What a buffer grows by at least. Most files of procfs come in pieces of a page.
 const STEP: usize = 4096;
 
 /// So many entries of one directory are looked at: more than the largest number of processes.

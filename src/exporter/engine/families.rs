@@ -1,7 +1,7 @@
 //! The families that the collectors have written since the program started: what others bring along may not have
 //! their names.
 
-use core::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use crate::text::name::{HASH_START, hash};
 
@@ -11,6 +11,7 @@ pub(crate) static FAMILIES: Families = Families::new();
 /// A set of names, by their hashes; it takes no lock and only grows. Two names in four thousand million share a hash.
 pub(crate) struct Families {
     places: [AtomicU32; PLACES],
+    wanted: AtomicBool,
 }
 
 /// Twice as many as all collectors together can write, and a power of two.
@@ -21,7 +22,16 @@ const STEPS: usize = 64;
 
 impl Families {
     pub(crate) const fn new() -> Self {
-        Self { places: [const { AtomicU32::new(0) }; PLACES] }
+        Self { places: [const { AtomicU32::new(0) }; PLACES], wanted: AtomicBool::new(false) }
+    }
+
+    /// From now on somebody asks. Before, none need be added, and none of this memory is touched.
+    pub(crate) fn want(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.wanted.load(Ordering::Relaxed)
     }
 
     /// Adds a name, unless the set is full.

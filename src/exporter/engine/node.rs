@@ -79,7 +79,7 @@ impl Engine {
         // A query that cannot be followed has been refused before.
         let selection = self.selection(page.filter().query()).unwrap_or(Selection::ALL);
         let mut outcomes = [Outcome::default(); MOST];
-        page.listen(Some(|name| FAMILIES.add(name)));
+        page.listen(if FAMILIES.is_wanted() { Some(|name| FAMILIES.add(name)) } else { None });
         self.pool.with(|scratch| {
             scratch.begin();
             let mut before = Instant::now();

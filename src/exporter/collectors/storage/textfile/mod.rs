@@ -17,6 +17,7 @@ use std::vec::Vec;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::choices::Choices;
+use crate::exporter::engine::families::FAMILIES;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::parse::{NO_TEXT, lossy};
@@ -37,7 +38,13 @@ pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.textfile", FlagKind::Switch, &["Metrics that others leave in files."]),
     default: true,
     flags: &[&DIRECTORY],
-    build: |choices| Ok(Box::new(Textfile::new(choices)?)),
+    build: |choices| {
+        let textfile = Textfile::new(choices)?;
+        if !textfile.directories.is_empty() {
+            FAMILIES.want();
+        }
+        Ok(Box::new(textfile))
+    },
 };
 
 static DIRECTORY: Flag = Flag::new(
