@@ -27,6 +27,11 @@ impl Names {
         self.places.sort_unstable_by(|a, b| natural(slice(bytes, *a), slice(bytes, *b)));
     }
 
+    /// The place of a name among names that are sorted.
+    pub(crate) fn find(&self, name: &[u8]) -> Option<usize> {
+        self.places.binary_search_by(|place| natural(slice(&self.bytes, *place), name)).ok()
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.places.len()
     }

@@ -1,5 +1,8 @@
 //! `netclass`: what network devices are, and how they stand. Source: `/sys/class/net/*`, the kernel's
-//! `Documentation/ABI/testing/sysfs-class-net`.
+//! `Documentation/ABI/testing/sysfs-class-net`; of this machine most of it from rtnetlink(7), which tells of all devices
+//! at once: six files a device are left of 22.
+
+mod link;
 
 use std::boxed::Box;
 use std::string::String;
@@ -11,14 +14,16 @@ use crate::exporter::engine::choices::Choices;
 use crate::exporter::engine::filter::regex;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
-use crate::exporter::engine::parse::{NO_TEXT, any_base, lossy};
+use crate::exporter::engine::netlink::Peer;
+use crate::exporter::engine::parse::{NO_TEXT, any_base, lossy, trim};
 use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Batch, Question};
+use crate::exporter::engine::patience::{Answer, Batch, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
 use crate::exporter::engine::source::{Entry, Source};
 use crate::text::{Kind, Page};
+use link::{ADDRESS, BROADCAST, Link, Number, Room};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new(
@@ -32,6 +37,7 @@ pub(super) static ENTRY: Entry = Entry {
         Ok(Box::new(Netclass {
             ignored: ignored(choices)?,
             ignore_invalid_speed: choices.is_on(&INVALID_SPEED).unwrap_or(false),
+            netlink: choices.is_on(&NETLINK).unwrap_or(true),
         }))
     },
 };
@@ -49,7 +55,7 @@ static INVALID_SPEED: Flag = Flag::new(
 static NETLINK: Flag = Flag::new(
     "collector.netclass.netlink",
     FlagKind::Switch,
-    &["For the sake of old command lines: on or off, sysfs is read."],
+    &["Asks the kernel for all devices at once where they are this machine's. Default on."],
 );
 
 fn ignored(choices: &Choices) -> Result<Option<Regex>, String> {
@@ -63,6 +69,7 @@ fn ignored(choices: &Choices) -> Result<Option<Regex>, String> {
 struct Netclass {
     ignored: Option<Regex>,
     ignore_invalid_speed: bool,
+    netlink: bool,
 }
 
 const CLASS: &str = "class/net";
@@ -70,76 +77,144 @@ const CLASS: &str = "class/net";
 /// An attribute that is a number.
 struct Attribute {
     file: &'static str,
+    told: Number,
     kind: Kind,
     name: &'static str,
     help: &'static str,
 }
 
-const fn gauge(file: &'static str, name: &'static str, help: &'static str) -> Attribute {
-    Attribute { file, kind: Kind::Gauge, name, help }
+const fn gauge(file: &'static str, told: Number, name: &'static str, help: &'static str) -> Attribute {
+    Attribute { file, told, kind: Kind::Gauge, name, help }
 }
 
-const fn counter(file: &'static str, name: &'static str, help: &'static str) -> Attribute {
-    Attribute { file, kind: Kind::Counter, name, help }
+const fn counter(file: &'static str, told: Number, name: &'static str, help: &'static str) -> Attribute {
+    Attribute { file, told, kind: Kind::Counter, name, help }
 }
 
 static NUMBERS: [Attribute; 17] = [
-    gauge("addr_assign_type", "node_network_address_assign_type", "How the hardware address was chosen."),
-    gauge("carrier", "node_network_carrier", "Whether the device has a carrier."),
-    counter("carrier_changes", "node_network_carrier_changes_total", "How often the carrier came or went."),
-    counter("carrier_down_count", "node_network_carrier_down_changes_total", "How often the carrier went."),
-    counter("carrier_up_count", "node_network_carrier_up_changes_total", "How often the carrier came."),
+    gauge(
+        "addr_assign_type",
+        Number::File,
+        "node_network_address_assign_type",
+        "How the hardware address was chosen.",
+    ),
+    gauge("carrier", Number::Carrier, "node_network_carrier", "Whether the device has a carrier."),
+    counter(
+        "carrier_changes",
+        Number::Word(35),
+        "node_network_carrier_changes_total",
+        "How often the carrier came or went.",
+    ),
+    counter(
+        "carrier_down_count",
+        Number::Word(48),
+        "node_network_carrier_down_changes_total",
+        "How often the carrier went.",
+    ),
+    counter(
+        "carrier_up_count",
+        Number::Word(47),
+        "node_network_carrier_up_changes_total",
+        "How often the carrier came.",
+    ),
     gauge(
         "dev_id",
+        Number::File,
         "node_network_device_id",
         "The number of the device among those of one hardware address.",
     ),
-    gauge("dormant", "node_network_dormant", "Whether the device waits for something else, as for a login."),
-    gauge(FLAGS, "node_network_flags", "The flags of the device, netdevice(7)."),
-    gauge("ifindex", "node_network_iface_id", "The index of the device."),
-    gauge("iflink", "node_network_iface_link", "The index of the device below this one, or its own."),
+    gauge(
+        "dormant",
+        Number::Dormant,
+        "node_network_dormant",
+        "Whether the device waits for something else, as for a login.",
+    ),
+    // Rtnetlink mixes in what the device does at the moment.
+    gauge(FLAGS, Number::File, "node_network_flags", "The flags of the device, netdevice(7)."),
+    gauge("ifindex", Number::Index, "node_network_iface_id", "The index of the device."),
+    gauge(
+        "iflink",
+        Number::Below,
+        "node_network_iface_link",
+        "The index of the device below this one, or its own.",
+    ),
     gauge(
         "link_mode",
+        Number::Byte(17),
         "node_network_iface_link_mode",
         "Who says that the device is up: 0 the driver, 1 a program.",
     ),
-    gauge("mtu", "node_network_mtu_bytes", "The largest packet that is sent, in bytes."),
-    gauge("name_assign_type", "node_network_name_assign_type", "How the name was chosen."),
-    gauge("netdev_group", "node_network_net_dev_group", "The group of the device."),
-    gauge("type", "node_network_protocol_type", "What the device carries: the number of the hardware type."),
-    gauge(SPEED, "node_network_speed_bytes", "The speed of the link, in bytes per second."),
-    gauge("tx_queue_len", "node_network_transmit_queue_length", "How many packets wait to be sent at most."),
+    gauge("mtu", Number::Word(4), "node_network_mtu_bytes", "The largest packet that is sent, in bytes."),
+    gauge("name_assign_type", Number::File, "node_network_name_assign_type", "How the name was chosen."),
+    gauge("netdev_group", Number::Word(27), "node_network_net_dev_group", "The group of the device."),
+    gauge(
+        "type",
+        Number::Type,
+        "node_network_protocol_type",
+        "What the device carries: the number of the hardware type.",
+    ),
+    gauge(SPEED, Number::File, "node_network_speed_bytes", "The speed of the link, in bytes per second."),
+    gauge(
+        "tx_queue_len",
+        Number::Word(13),
+        "node_network_transmit_queue_length",
+        "How many packets wait to be sent at most.",
+    ),
 ];
 
 const FLAGS: &str = "flags";
 const SPEED: &str = "speed";
 
-/// Attributes that are texts, as they are called in `node_network_info`.
+/// Attributes that are texts, as they are called in `node_network_info`. Of these only one is in a file alone.
 const TEXTS: [&str; 5] = ["address", "broadcast", "duplex", "operstate", "ifalias"];
+const DUPLEX: usize = 2;
 const OPERSTATE: usize = 3;
 
-/// The questions about one device: the numbers, then the texts.
+/// What there is to ask about one device: the numbers, then the texts.
 const QUESTIONS: usize = NUMBERS.len() + TEXTS.len();
+
+/// Whether it is in a file alone.
+fn only_in_file(place: usize) -> bool {
+    match NUMBERS.get(place) {
+        Some(attribute) => matches!(attribute.told, Number::File),
+        None => place == NUMBERS.len() + DUPLEX,
+    }
+}
+
+/// How much is, of what comes before this place.
+fn files_before(place: usize) -> usize {
+    (0..place).filter(|place| only_in_file(*place)).count()
+}
 
 impl Source for Netclass {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let Scratch { names, more_names, batch, seen, .. } = scratch;
+        let Scratch { names, more_names, batch, seen, numbers, .. } = scratch;
         let found = machine.sysfs.list(CLASS, more_names);
         found.map_err(|errno| Problem::unreadable(CLASS, errno))?;
         self.choose(more_names, names, seen);
-        // The files of a device that a driver answers for may hang: `speed` and `duplex`, and what waits for them.
-        batch.clear();
-        for name in names.iter() {
-            for file in NUMBERS.iter().map(|number| number.file).chain(TEXTS) {
-                batch.ask(Question::Sysfs, joined(&[CLASS.as_bytes(), b"/", name, b"/", file.as_bytes()]));
-            }
+        // Another sysfs than this machine's tells of other devices.
+        let told = self.netlink && machine.sys == "/sys" && {
+            ask(names, batch, true);
+            machine.patience.ask(batch, &|| page.is_expired());
+            matches!(batch.answer(0), Answer::Text(_))
+        };
+        if !told {
+            ask(names, batch, false);
+            machine.patience.ask(batch, &|| page.is_expired());
         }
-        machine.patience.ask(batch, &|| page.is_expired());
-        write_state(names, batch, page);
+        let told = match batch.answer(0) {
+            Answer::Text(answer) if told => {
+                Link::find_all(answer, names, numbers);
+                Some((answer, numbers.as_slice()))
+            }
+            _ => None,
+        };
+        let devices = Devices { batch, told };
+        write_state(names, &devices, page);
         for (place, attribute) in NUMBERS.iter().enumerate() {
             let mut family = page.family(attribute.kind, attribute.name, attribute.help);
             for (device, name) in names.iter().enumerate() {
-                let Some(number) = number(batch, device, place) else { continue };
+                let Some(number) = devices.number(device, place) else { continue };
                 let number = if attribute.file != SPEED {
                     number
                 } else if number < 0 && self.ignore_invalid_speed {
@@ -171,39 +246,102 @@ impl Netclass {
     }
 }
 
-fn write_state(names: &Names, batch: &Batch, page: &mut Page<'_>) {
-    let text = |device: usize, place: usize| batch.text(device * QUESTIONS + NUMBERS.len() + place);
-    // A file beside the devices has no attributes, nor has a device that has just gone.
-    let is_there =
-        |device: &usize| (0..QUESTIONS).any(|place| batch.text(device * QUESTIONS + place).is_some());
+/// Asks for all devices at once and for what is in files alone, or for all files. A driver answers for `speed` and
+/// `duplex`, so that these may hang, and what waits for the same lock.
+fn ask(names: &Names, batch: &mut Batch, told: bool) {
+    batch.clear();
+    if told {
+        batch.ask(Question::Netlink(Peer::Route), link::request());
+    }
+    for name in names.iter() {
+        let files = NUMBERS.iter().map(|number| number.file).chain(TEXTS).enumerate();
+        for (_, file) in files.filter(|(place, _)| !told || only_in_file(*place)) {
+            batch.ask(Question::Sysfs, joined(&[CLASS.as_bytes(), b"/", name, b"/", file.as_bytes()]));
+        }
+    }
+}
+
+/// The answers.
+struct Devices<'a> {
+    batch: &'a Batch,
+    /// What rtnetlink has told, and where of each device.
+    told: Option<(&'a [u8], &'a [u64])>,
+}
+
+impl<'a> Devices<'a> {
+    /// What a file holds.
+    fn file(&self, device: usize, place: usize) -> Option<&'a [u8]> {
+        self.batch.text(match self.told {
+            None => device * QUESTIONS + place,
+            Some(_) if !only_in_file(place) => return None,
+            Some(_) => 1 + device * files_before(QUESTIONS) + files_before(place),
+        })
+    }
+
+    fn link(&self, device: usize) -> Option<Link<'a>> {
+        let (answer, places) = self.told?;
+        Link::at(answer, *places.get(device)?)
+    }
+
+    fn number(&self, device: usize, place: usize) -> Option<i64> {
+        match (self.link(device), NUMBERS.get(place)) {
+            (Some(link), Some(attribute)) if !only_in_file(place) => link.number(attribute.told),
+            _ => any_base(self.file(device, place)?),
+        }
+    }
+
+    fn text<'r>(&self, device: usize, place: usize, room: &'r mut Room) -> &'r [u8]
+    where
+        'a: 'r,
+    {
+        let Some(link) = self.link(device) else {
+            return self.file(device, NUMBERS.len() + place).unwrap_or_default();
+        };
+        match place {
+            0 => link.address(ADDRESS, room),
+            1 => link.address(BROADCAST, room),
+            OPERSTATE => link.state(),
+            DUPLEX => self.file(device, NUMBERS.len() + DUPLEX).unwrap_or_default(),
+            _ => trim(link.alias()),
+        }
+    }
+
+    /// A file beside the devices has no attributes, nor has a device that has just gone.
+    fn is_there(&self, device: usize) -> bool {
+        match self.told {
+            Some(_) => self.link(device).is_some(),
+            None => (0..QUESTIONS).any(|place| self.file(device, place).is_some()),
+        }
+    }
+}
+
+fn write_state(names: &Names, devices: &Devices<'_>, page: &mut Page<'_>) {
+    let flags = NUMBERS.iter().position(|attribute| attribute.file == FLAGS);
     let help = "The addresses and the state of a network device. Always 1.";
     let mut family = page.family(Kind::Gauge, "node_network_info", help);
-    for (device, name) in names.iter().enumerate().filter(|(device, _)| is_there(device)) {
+    for (device, name) in names.iter().enumerate().filter(|(device, _)| devices.is_there(*device)) {
         let (mut spare, mut spares) = (NO_TEXT, [NO_TEXT; TEXTS.len()]);
+        let mut rooms = [[0; size_of::<Room>()]; TEXTS.len()];
         let mut labels = [("", ""); TEXTS.len() + 2];
         let (ends, texts) = labels.split_at_mut(2);
-        let flags = NUMBERS.iter().position(|attribute| attribute.file == FLAGS);
         ends.copy_from_slice(&[
             ("device", lossy(name, &mut spare)),
-            ("adminstate", admin_state(flags.and_then(|place| number(batch, device, place)))),
+            ("adminstate", admin_state(flags.and_then(|place| devices.number(device, place)))),
         ]);
-        for (place, ((label, what), spare)) in texts.iter_mut().zip(TEXTS).zip(&mut spares).enumerate() {
-            *label = (what, lossy(text(device, place).unwrap_or_default(), spare));
+        let rooms = spares.iter_mut().zip(&mut rooms);
+        for (place, ((label, what), (spare, room))) in texts.iter_mut().zip(TEXTS).zip(rooms).enumerate() {
+            *label = (what, lossy(devices.text(device, place, room), spare));
         }
         family.sample(&labels, 1_u32);
     }
     let help =
         "Whether the operational state of the device is \"up\"; that of a tunnel or the loopback never is.";
     let mut family = page.family(Kind::Gauge, "node_network_up", help);
-    for (device, name) in names.iter().enumerate().filter(|(device, _)| is_there(device)) {
+    for (device, name) in names.iter().enumerate().filter(|(device, _)| devices.is_there(*device)) {
         let mut spare = NO_TEXT;
-        let is_up = text(device, OPERSTATE) == Some(b"up");
+        let is_up = devices.text(device, OPERSTATE, &mut [0; size_of::<Room>()]) == b"up";
         family.sample(&[("device", lossy(name, &mut spare))], is_up);
     }
-}
-
-fn number(batch: &Batch, device: usize, place: usize) -> Option<i64> {
-    any_base(batch.text(device * QUESTIONS + place)?)
 }
 
 /// Whether somebody has set the device up: `IFF_UP`.
@@ -222,7 +360,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::exporter::engine::testing::Tree;
+    use crate::exporter::engine::machine::Paths;
+    use crate::exporter::engine::testing::{Tree, run};
 
     const ETH0: [(&str, &str); 22] = [
         ("addr_assign_type", "3\n"),
@@ -311,6 +450,23 @@ mod tests {
         let samples = tree().run(&ENTRY, &[("collector.netclass.ignored-devices", "^eth")]).samples();
         assert!(!samples.contains("eth0") && samples.contains("lo0"));
         assert!((ENTRY.build)(&Choices::of(&[("collector.netclass.ignored-devices", "(")])).is_err());
+    }
+
+    #[test]
+    fn rtnetlink_tells_what_the_files_hold() {
+        let machine = Machine::open(&Paths::default()).unwrap();
+        let samples = |netlink: &str| {
+            let source = (ENTRY.build)(&Choices::of(&[("collector.netclass.netlink", netlink)])).unwrap();
+            let outcome = run(&*source, &machine);
+            assert_eq!(outcome.result, Ok(()));
+            outcome.assert_sound();
+            outcome.samples()
+        };
+        let told = samples("true");
+        assert!(told.contains("node_network_info{device=\"lo\",") && told.contains("node_network_iface_id{"));
+        // Somebody may change a device just now.
+        let is_same = (0..5).any(|_| samples("true") == samples("false"));
+        assert!(is_same, "{told}{}", samples("false"));
     }
 
     #[test]
