@@ -23,7 +23,8 @@
  * - The library never prints, never exits, installs no signal handler and raises no SIGPIPE. The threads of a server
  *   have the signal mask of the one that starts it, and do not live on in the child of a fork: start servers after the
  *   last fork, and do not stop in a child what its parent has started.
- * - Metrics take no heap, and neither does a scrape. A library that holds such statics must not be unloaded.
+ * - Metrics take no heap, and neither does a scrape. A library that holds such statics, or functions that gauges ask,
+ *   must not be unloaded.
  */
 #ifndef SCRAPEPORT_H
 #define SCRAPEPORT_H
@@ -104,6 +105,21 @@ typedef struct scrapeport_gauge {
     scrapeport_cell value;
 } scrapeport_gauge;
 
+/*
+ * What a gauge asks at each scrape: the number now; NaN is shown as such. It runs on the thread that serves the scrape,
+ * perhaps on several at once, where 64 KiB of stack are its own; in scrapeport_write it runs on yours. A scrape waits
+ * for it, so it must not block, and it must return: no longjmp, no C++ exception. It may use metrics, but must not call
+ * scrapeport_server_stop, nor make a page, which would ask it again.
+ */
+typedef double scrapeport_ask(void *user);
+
+/* A gauge that asks a function, told `user`, at each scrape that wants to know. Leave the members as they are. */
+typedef struct __attribute__((aligned(8))) scrapeport_gauge_function {
+    scrapeport_metric metric;
+    scrapeport_ask *ask;
+    void *user;
+} scrapeport_gauge_function;
+
 /* Observations counted in buckets. */
 typedef struct scrapeport_histogram {
     scrapeport_metric metric;
@@ -116,6 +132,7 @@ typedef struct scrapeport_histogram {
 #define SCRAPEPORT_KIND_COUNTER 1
 #define SCRAPEPORT_KIND_GAUGE 2
 #define SCRAPEPORT_KIND_HISTOGRAM 3
+#define SCRAPEPORT_KIND_GAUGE_FUNCTION 4
 
 #define SCRAPEPORT_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SCRAPEPORT_METRIC(kind, name, help, labels, n_labels) {(name), (help), (labels), (n_labels), (kind), 0, 0}
@@ -128,6 +145,10 @@ typedef struct scrapeport_histogram {
  *     static const scrapeport_label up[] = {{"direction", "up"}};
  *     static scrapeport_counter sent = SCRAPEPORT_COUNTER_WITH("app_bytes_total", "Bytes passed on.", up);
  *     SCRAPEPORT_HISTOGRAM(latency, "app_latency_seconds", "Time to answer.", 0.01, 0.1, 1.0);
+ *
+ *     static double length(void *user);
+ *     static scrapeport_gauge_function queue =
+ *         SCRAPEPORT_GAUGE_FUNCTION("app_queue_length", "Jobs that wait.", length, &jobs);
  */
 #define SCRAPEPORT_COUNTER(name, help) {SCRAPEPORT_METRIC(SCRAPEPORT_KIND_COUNTER, name, help, 0, 0), 0}
 #define SCRAPEPORT_GAUGE(name, help) {SCRAPEPORT_METRIC(SCRAPEPORT_KIND_GAUGE, name, help, 0, 0), 0}
@@ -135,6 +156,13 @@ typedef struct scrapeport_histogram {
     {SCRAPEPORT_METRIC(SCRAPEPORT_KIND_COUNTER, name, help, labels, SCRAPEPORT_COUNT(labels)), 0}
 #define SCRAPEPORT_GAUGE_WITH(name, help, labels)                                                                      \
     {SCRAPEPORT_METRIC(SCRAPEPORT_KIND_GAUGE, name, help, labels, SCRAPEPORT_COUNT(labels)), 0}
+
+/* The function must not be NULL. What `user` leads to lives for ever; if other threads change it, the function and they
+ * must agree how. */
+#define SCRAPEPORT_GAUGE_FUNCTION(name, help, ask, user)                                                               \
+    {SCRAPEPORT_METRIC(SCRAPEPORT_KIND_GAUGE_FUNCTION, name, help, 0, 0), (ask), (user)}
+#define SCRAPEPORT_GAUGE_FUNCTION_WITH(name, help, labels, ask, user)                                                  \
+    {SCRAPEPORT_METRIC(SCRAPEPORT_KIND_GAUGE_FUNCTION, name, help, labels, SCRAPEPORT_COUNT(labels)), (ask), (user)}
 
 /* Declares a static histogram `variable` with these upper bounds, each included in its bucket, finite and rising. */
 #define SCRAPEPORT_HISTOGRAM(variable, name, help, ...)                                                                \
@@ -152,8 +180,9 @@ typedef struct scrapeport_histogram {
 
 /*
  * Announces a static: scrapeport_add(&requests.metric). From then on it is on the page. Metrics of one name are one
- * family: they have the same kind, help, bounds and names of labels, and stand together on the page. Again is harmless,
- * and shows what was hidden. After an error the metric still counts, and is on no page.
+ * family: they have the same kind, help, bounds and names of labels, and stand together on the page; some gauges of one
+ * family may have a function, others a number. Again is harmless, and shows what was hidden. After an error the metric
+ * still counts, and is on no page.
  *
  * An explicit call and not a constructor or a section of the linker: those depend on what the linker keeps, and are lost
  * without a word when a static library is linked.
@@ -169,20 +198,25 @@ scrapeport_result scrapeport_add_all(scrapeport_metric *const *metrics, size_t n
 
 /*
  * Registers a metric at run time: gets the one that has this name and these labels, or creates it from a fixed pool (512
- * counters, 512 gauges, 64 histograms of up to 24 bounds; no heap). The same name and labels give the same pointer. Keep
- * it: registering compares with every metric there is. The pointer is good for ever. The arrays of labels and bounds are
- * copied, the texts are not. After an error *out is NULL, which updates ignore.
+ * counters, 512 gauges, 128 gauge functions, 64 histograms of up to 24 bounds; no heap). The same name and labels give
+ * the same pointer. Keep it: registering compares with every metric there is. The pointer is good for ever. The arrays
+ * of labels and bounds are copied, the texts are not. After an error *out is NULL, which updates ignore. A gauge that is
+ * there with another function or `user`, or with a number instead, is SCRAPEPORT_NAME_TAKEN.
  */
 scrapeport_result scrapeport_counter_register(const char *name, const char *help, const scrapeport_label *labels,
                                               size_t n_labels, scrapeport_counter **out);
 scrapeport_result scrapeport_gauge_register(const char *name, const char *help, const scrapeport_label *labels,
                                             size_t n_labels, scrapeport_gauge **out);
+scrapeport_result scrapeport_gauge_function_register(const char *name, const char *help, scrapeport_ask *ask,
+                                                     void *user, const scrapeport_label *labels, size_t n_labels,
+                                                     scrapeport_gauge_function **out);
 scrapeport_result scrapeport_histogram_register(const char *name, const char *help, const double *bounds,
                                                 size_t n_bounds, const scrapeport_label *labels, size_t n_labels,
                                                 scrapeport_histogram **out);
 
 /* Takes a metric off the page: its interface has gone, say. Its memory and its texts must stay as they are. Announcing
- * or registering it again shows it again, with the number that it had. */
+ * or registering it again shows it again, with the number that it had. Its function is asked no more but by
+ * scrapes under way, which are not waited for: the function and what it is told must stay too. */
 void scrapeport_hide(scrapeport_metric *metric);
 
 /* ---- Updates --------------------------------------------------------------------------------------------------- */
@@ -327,7 +361,7 @@ void scrapeport_server_stop(scrapeport_server *server);
 typedef int scrapeport_sink(void *user, const char *text, size_t length);
 
 /* Writes the page of all metrics in text format 0.0.4, which every reader knows, in pieces of up to 4 KiB, which lie on
- * the stack. Blocks on nothing but the sink. */
+ * the stack. Blocks on nothing but the sink and the functions of gauges. */
 scrapeport_result scrapeport_write(scrapeport_sink *sink, void *user);
 
 /* The same in the format that a client asked for with its Accept header; NULL stands for none. */

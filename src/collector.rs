@@ -287,6 +287,13 @@ impl<'a, 'n> Samples<'_, 'a, 'n> {
         self.page.format().is_openmetrics()
     }
 
+    /// Whether a [`sample`](Self::sample) would be written: else it need not be found.
+    #[cfg(feature = "capi")]
+    pub(crate) fn is_wanted(&mut self) -> bool {
+        let suffix = self.page.main_suffix(&self.name, self.kind);
+        !self.page.is_stopped() && self.wants(suffix)
+    }
+
     fn wants(&mut self, suffix: &'static str) -> bool {
         !self.name.base.is_empty() && self.page.wants(self.name.base, suffix)
     }

@@ -393,6 +393,10 @@ fn metrics_of_c_take_no_heap() {
         0
     }
 
+    unsafe extern "C" fn ask(_: *mut c_void) -> f64 {
+        1.0
+    }
+
     let gauge = Gauge {
         metric: Head::new(2, c"c_level".as_ptr(), c"".as_ptr(), null(), 0),
         value: scrapeport::capi::Cell::new(0),
@@ -404,11 +408,13 @@ fn metrics_of_c_take_no_heap() {
     unsafe {
         assert_eq!(scrapeport_add(gauge.cast()), 0);
         let labels = [Label { name: c"a".as_ptr(), value: c"1".as_ptr() }];
-        let (mut counter, mut histogram) = (null_mut(), null_mut());
+        let (mut counter, mut histogram, mut asks) = (null_mut(), null_mut(), null_mut());
         let (help, one) = (c"".as_ptr(), labels.as_ptr());
         assert_eq!(scrapeport_counter_register(c"c_total".as_ptr(), help, one, 1, &raw mut counter), 0);
         let name = c"c_seconds".as_ptr();
         assert_eq!(scrapeport_histogram_register(name, help, &1.0, 1, one, 1, &raw mut histogram), 0);
+        let (name, user) = (c"c_asked".as_ptr(), null_mut());
+        assert_eq!(scrapeport_gauge_function_register(name, help, Some(ask), user, one, 1, &raw mut asks), 0);
         for _ in 0..100 {
             scrapeport_counter_inc(counter);
             scrapeport_gauge_add(gauge, 1.0);

@@ -16,9 +16,11 @@ use std::path::Path;
 use std::process::Command;
 use std::ptr::{null, null_mut};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use proptest::prelude::*;
 use scrapeport::capi::*;
+use scrapeport::http::{MetricsHandler, Request};
 
 const HEADER: &str = include_str!("../include/scrapeport.h");
 
@@ -43,6 +45,17 @@ fn static_counter(name: &CStr, help: &CStr, labels: &[Label]) -> *mut Counter {
 
 fn label(name: &'static CStr, value: &'static CStr) -> Label {
     Label { name: name.as_ptr(), value: value.as_ptr() }
+}
+
+fn static_gauge_function(
+    name: &'static CStr,
+    labels: &[Label],
+    ask: Option<Ask>,
+    user: *mut c_void,
+) -> *mut GaugeFunction {
+    let labels: &'static [Label] = Vec::leak(labels.to_vec());
+    let metric = Head::new(4, name.as_ptr(), c"h".as_ptr(), labels.as_ptr(), labels.len());
+    lasting(GaugeFunction { metric, ask, user })
 }
 
 fn counter(name: &CStr, help: &CStr, labels: &[Label]) -> (c_int, *mut Counter) {
@@ -234,8 +247,23 @@ fn null_is_survived_everywhere() {
         assert_eq!((scrapeport_counter_get(counter), scrapeport_gauge_get(gauge)), (0, 0.0));
         is(scrapeport_add(null_mut()), bad);
         scrapeport_hide(null_mut());
+        // A gauge that has nothing to ask: none of its kind, and the structures as a static initialises them.
+        let mut function = std::ptr::dangling_mut();
+        is(
+            scrapeport_gauge_function_register(name, name, None, null_mut(), null(), 0, &raw mut function),
+            bad,
+        );
+        assert!(function.is_null());
+        is(
+            scrapeport_gauge_function_register(name, name, Some(told), null_mut(), null(), 0, null_mut()),
+            bad,
+        );
+        let nothing = static_gauge_function(c"null_function", &[], None, null_mut());
+        is(scrapeport_add(nothing.cast()), bad);
+        is(scrapeport_add_all([nothing.cast::<Head>()].as_ptr(), 1), bad);
+        scrapeport_hide(nothing.cast());
         // Zeros, as of a static without its initialiser, and kinds that there are not.
-        for kind in [0, 4, u32::MAX] {
+        for kind in [0, 5, u32::MAX] {
             let zeros =
                 lasting(Counter { metric: Head::new(kind, null(), null(), null(), 0), value: Cell::new(0) });
             is(scrapeport_add(zeros.cast()), bad);
@@ -307,6 +335,173 @@ fn histograms_and_gauges_are_written_as_those_of_rust() {
             "# TYPE shape gauge",
             "shape{x=\"y\"} -2.5",
         ]
+    );
+}
+
+thread_local! {
+    /// How often a page of this thread has asked: the tests beside make pages of the same metrics.
+    static ASKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+}
+
+/// The number that `user` leads to; NaN if it leads nowhere.
+unsafe extern "C" fn told(user: *mut c_void) -> f64 {
+    ASKED.set(ASKED.get() + 1);
+    let number = unsafe { user.cast::<AtomicU64>().as_ref() };
+    number.map_or(f64::NAN, |number| f64::from_bits(number.load(Relaxed)))
+}
+
+fn number(value: f64) -> (&'static AtomicU64, *mut c_void) {
+    let number: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(value.to_bits())));
+    (number, std::ptr::from_ref(number).cast_mut().cast())
+}
+
+#[test]
+fn a_gauge_asks_its_function_at_each_scrape() {
+    let (value, user) = number(1.5);
+    let labels = [label(c"of", c"function"), label(c"n", c"1")];
+    let asked = static_gauge_function(c"asked", &labels, Some(told), user);
+    let nowhere = static_gauge_function(
+        c"asked",
+        &[label(c"of", c"nothing"), label(c"n", c"2")],
+        Some(told),
+        null_mut(),
+    );
+    let own: &'static [Label] = Vec::leak(vec![label(c"of", c"number"), label(c"n", c"3")]);
+    let metric = Head::new(2, c"asked".as_ptr(), c"h".as_ptr(), own.as_ptr(), 2);
+    let plain = lasting(Gauge { metric, value: Cell::new(7.0_f64.to_bits()) });
+    unsafe {
+        is(scrapeport_add_all([asked.cast(), nowhere.cast(), plain.cast::<Head>()].as_ptr(), 3), Outcome::Ok);
+        is(scrapeport_add(asked.cast()), Outcome::Ok);
+    }
+    let expected = [
+        "# HELP asked h",
+        "# TYPE asked gauge",
+        "asked{of=\"function\",n=\"1\"} 1.5",
+        "asked{of=\"nothing\",n=\"2\"} NaN",
+        "asked{of=\"number\",n=\"3\"} 7",
+    ];
+    ASKED.set(0);
+    let of_asked = || lines(&page(None), "asked");
+    assert_eq!(of_asked(), expected);
+    value.store(f64::NEG_INFINITY.to_bits(), Relaxed);
+    assert_eq!(of_asked()[2], "asked{of=\"function\",n=\"1\"} -Inf");
+    value.store((-2.0_f64).to_bits(), Relaxed);
+    let open = page(Some(c"application/openmetrics-text; version=1.0.0"));
+    assert_eq!(lines(&open, "asked")[2], "asked{of=\"function\",n=\"1\"} -2");
+    assert_eq!(ASKED.replace(0), 6);
+
+    // Hidden ones are not asked, nor are those that a scrape does not want.
+    unsafe { scrapeport_hide(asked.cast()) };
+    assert_eq!(of_asked(), [expected[0], expected[1], expected[3], expected[4]]);
+    unsafe { scrapeport_hide(nowhere.cast()) };
+    assert_eq!(of_asked(), [expected[0], expected[1], expected[4]]);
+    assert_eq!(ASKED.replace(0), 1);
+    is(unsafe { scrapeport_add(asked.cast()) }, Outcome::Ok);
+    static HANDLER: MetricsHandler = MetricsHandler::new(&METRICS);
+    for (query, times) in [("asked_not", 0), ("asked", 1), ("asked_not&name[]=asked", 1)] {
+        let target = format!("/metrics?name[]={query}");
+        HANDLER.answer(&Request::new("GET", &target)).write_body(&mut std::io::sink()).unwrap();
+        assert_eq!(ASKED.replace(0), times, "{query}");
+    }
+}
+
+#[test]
+fn a_sink_that_refuses_ends_the_asking() {
+    unsafe extern "C" fn refuse(_: *mut c_void, _: *const c_char, _: usize) -> c_int {
+        1
+    }
+    // The first is longer than a piece of the page.
+    let long = CString::new("x".repeat(5000)).unwrap().into_raw();
+    for value in [long.cast_const(), c"2".as_ptr()] {
+        let labels = [Label { name: c"a".as_ptr(), value }];
+        let asks = static_gauge_function(c"refused", &labels, Some(told), null_mut());
+        is(unsafe { scrapeport_add(asks.cast()) }, Outcome::Ok);
+    }
+    ASKED.set(0);
+    is(unsafe { scrapeport_write(Some(refuse), null_mut()) }, Outcome::Stopped);
+    // Not at all if the page was over before.
+    assert!(ASKED.get() <= 1);
+    page(None);
+    assert!(ASKED.get() >= 2);
+}
+
+#[test]
+fn a_function_is_asked_on_several_threads_at_once() {
+    /// Counts its calls: no two get the same number.
+    unsafe extern "C" fn count(calls: *mut c_void) -> f64 {
+        unsafe { &*calls.cast::<AtomicU64>() }.fetch_add(1, Relaxed) as f64
+    }
+    let calls: &'static AtomicU64 = Box::leak(Box::new(AtomicU64::new(0)));
+    let user = std::ptr::from_ref(calls).cast_mut().cast();
+    let counting = static_gauge_function(c"threads_ask", &[], Some(count), user);
+    is(unsafe { scrapeport_add(counting.cast()) }, Outcome::Ok);
+    let seen = Mutex::new(BTreeSet::new());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..50 {
+                    let line = lines(&page(None), "threads_ask ");
+                    assert!(seen.lock().unwrap().insert(line));
+                }
+            });
+        }
+    });
+    assert_eq!(seen.into_inner().unwrap().len(), 200);
+    assert!(calls.load(Relaxed) >= 200);
+}
+
+/// The one test that takes from this pool, until it is empty.
+#[test]
+fn a_gauge_that_asks_is_registered_with_its_function() {
+    unsafe extern "C" fn other(_: *mut c_void) -> f64 {
+        f64::INFINITY
+    }
+    let (_, user) = number(3.0);
+    let (name, help) = (c"ask_registered".as_ptr(), c"h".as_ptr());
+    let register = |name, ask, user, value| {
+        let (labels, mut out) = ([label(c"a", value)], null_mut());
+        let result = unsafe {
+            scrapeport_gauge_function_register(name, help, Some(ask), user, labels.as_ptr(), 1, &raw mut out)
+        };
+        assert_eq!(out.is_null(), result != 0);
+        (result, out)
+    };
+    let (result, first) = register(name, told, user, c"1");
+    is(result, Outcome::Ok);
+    assert_eq!(register(name, told, user, c"1"), (0, first));
+    is(register(name, other, user, c"1").0, Outcome::NameTaken);
+    is(register(name, told, null_mut(), c"1").0, Outcome::NameTaken);
+    assert_ne!(register(name, other, user, c"2").1, first);
+    // One with a number is never given for one with a function, nor the other way about: setting it would write there.
+    let (labels, mut plain) = ([label(c"a", c"1")], null_mut());
+    unsafe {
+        let labels = labels.as_ptr();
+        is(scrapeport_gauge_register(name, help, labels, 1, &raw mut plain), Outcome::NameTaken);
+        assert!(plain.is_null());
+        let metric =
+            Head::new(2, c"ask_plain".as_ptr(), help, Vec::leak(vec![label(c"a", c"1")]).as_ptr(), 1);
+        is(scrapeport_add(lasting(Gauge { metric, value: Cell::new(0) }).cast()), Outcome::Ok);
+        is(register(c"ask_plain".as_ptr(), told, user, c"1").0, Outcome::NameTaken);
+        let mut counter = null_mut();
+        let name = c"ask_counted_total".as_ptr();
+        is(scrapeport_counter_register(name, help, labels, 1, &raw mut counter), Outcome::Ok);
+        is(register(name, told, user, c"1").0, Outcome::KindDiffers);
+        scrapeport_hide(first.cast());
+        assert_eq!(lines(&page(None), "ask_registered{"), ["ask_registered{a=\"2\"} +Inf"]);
+        assert_eq!(register(c"ask_registered".as_ptr(), told, user, c"1"), (0, first));
+        assert_eq!(
+            lines(&page(None), "ask_registered{"),
+            ["ask_registered{a=\"1\"} 3", "ask_registered{a=\"2\"} +Inf"]
+        );
+    }
+    for at in 2..GAUGE_FUNCTIONS {
+        let name = CString::new(format!("ask_pool_{at}")).unwrap().into_raw();
+        is(register(name, told, user, c"1").0, Outcome::Ok);
+    }
+    is(register(c"ask_pool".as_ptr(), told, user, c"1").0, Outcome::Full);
+    is(
+        unsafe { scrapeport_add(static_gauge_function(c"ask_pool", &[], Some(told), user).cast()) },
+        Outcome::Ok,
     );
 }
 
@@ -699,8 +894,13 @@ fn the_header_has_every_number() {
         (*outcome as c_int, name)
     };
     assert_eq!(numbers, Outcome::ALL.iter().map(name).collect());
-    for (name, value) in [("COUNTERS", COUNTERS), ("GAUGES", GAUGES), ("HISTOGRAMS", HISTOGRAMS)] {
-        let words = format!("{value} {}", name.to_lowercase());
+    for (name, value) in [
+        ("counters", COUNTERS),
+        ("gauges", GAUGES),
+        ("gauge functions", GAUGE_FUNCTIONS),
+        ("histograms", HISTOGRAMS),
+    ] {
+        let words = format!("{value} {name}");
         assert!(HEADER.replace("\n * ", " ").contains(&words), "the header does not say {words}");
     }
     assert!(
@@ -743,6 +943,7 @@ fn the_layout_is_that_of_the_header() {
     members!("scrapeport_metric", Head, name help labels n_labels kind hidden next);
     members!("scrapeport_counter", Counter, metric value);
     members!("scrapeport_gauge", Gauge, metric value);
+    members!("scrapeport_gauge_function", GaugeFunction, metric ask user);
     members!("scrapeport_histogram", Histogram, metric bounds buckets n_bounds sum);
     members!("scrapeport_server_options", Options, size address problem problem_size web_config_file certfile keyfile
         client_cafile client_capath client_allowed_names n_client_allowed_names client_auth_required

@@ -3,7 +3,7 @@
 //! A structure of a metric lies in programs that were compiled earlier, so it never changes: another layout would get
 //! another number of kind.
 
-use core::ffi::{c_char, c_int};
+use core::ffi::{c_char, c_int, c_void};
 use core::ptr;
 use core::sync::atomic::{AtomicPtr, AtomicU32};
 
@@ -23,6 +23,7 @@ pub struct Label {
 pub(super) const COUNTER: u32 = 1;
 pub(super) const GAUGE: u32 = 2;
 pub(super) const HISTOGRAM: u32 = 3;
+pub(super) const GAUGE_FUNCTION: u32 = 4;
 
 /// `scrapeport_metric`: what every metric begins with.
 #[derive(Debug)]
@@ -95,6 +96,22 @@ pub struct Histogram {
     pub sum: Cell,
 }
 
+/// `scrapeport_ask`: what a gauge asks at each scrape.
+pub type Ask = unsafe extern "C" fn(user: *mut c_void) -> f64;
+
+/// `scrapeport_gauge_function`, which has no cell but the alignment of all kinds, so that a pointer is checked before it is
+/// known which kind it leads to.
+#[derive(Debug)]
+#[repr(C, align(8))]
+pub struct GaugeFunction {
+    /// What it is.
+    pub metric: Head,
+    /// The function.
+    pub ask: Option<Ask>,
+    /// What the function is told.
+    pub user: *mut c_void,
+}
+
 /// `scrapeport_server_options`
 #[derive(Clone, Copy, Debug)]
 #[repr(C)]
@@ -151,6 +168,9 @@ const _: () = {
     assert!(size_of::<Histogram>() == either(wide, 80, 48));
     assert!(offset_of!(Histogram, n_bounds) == either(wide, 64, 36));
     assert!(offset_of!(Histogram, sum) == either(wide, 72, 40));
+    assert!(size_of::<GaugeFunction>() == either(wide, 64, 40) && align_of::<GaugeFunction>() == 8);
+    assert!(offset_of!(GaugeFunction, ask) == either(wide, 48, 28));
+    assert!(offset_of!(GaugeFunction, user) == either(wide, 56, 32));
     assert!(size_of::<Options>() == either(wide, 104, 60));
     assert!(offset_of!(Options, n_client_allowed_names) == either(wide, 80, 40));
     assert!(offset_of!(Options, max_connections) == either(wide, 100, 56));

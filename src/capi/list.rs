@@ -11,7 +11,10 @@ use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::LABELS;
-use super::layout::{COUNTER, Counter, GAUGE, Gauge, HISTOGRAM, Head, Histogram, Label};
+use super::ask::Asked;
+use super::layout::{
+    COUNTER, Counter, GAUGE, GAUGE_FUNCTION, Gauge, GaugeFunction, HISTOGRAM, Head, Histogram, Label,
+};
 use super::outcome::Outcome;
 use crate::metric::{Desc, Metric, Sealed, Value};
 use crate::text::name::{HASH_START, hash, is_classic_label, is_classic_metric, is_reserved_label};
@@ -71,15 +74,25 @@ pub(super) struct Declared<'a> {
 pub(super) enum Shape<'a> {
     Counter,
     Gauge,
+    GaugeFunction(Asked),
     Histogram(&'a [f64]),
 }
 
-impl Shape<'_> {
+impl<'a> Shape<'a> {
+    /// As the page knows it: there, both kinds of gauges are one.
     const fn kind(&self) -> Kind {
         match self {
             Self::Counter => Kind::Counter,
-            Self::Gauge => Kind::Gauge,
+            Self::Gauge | Self::GaugeFunction(_) => Kind::Gauge,
             Self::Histogram(_) => Kind::Histogram,
+        }
+    }
+
+    /// What all members of a family have alike besides.
+    const fn bounds(&self) -> &'a [f64] {
+        match self {
+            Self::Histogram(bounds) => bounds,
+            _ => &[],
         }
     }
 }
@@ -134,7 +147,7 @@ impl<'a> Declared<'a> {
                 let finite = bounds.iter().all(|bound| bound.is_finite());
                 if rise && finite && !bounds.is_empty() { Ok(()) } else { Err(Outcome::InvalidBounds) }
             }
-            Shape::Counter | Shape::Gauge => Ok(()),
+            Shape::Counter | Shape::Gauge | Shape::GaugeFunction(_) => Ok(()),
         }
     }
 
@@ -146,7 +159,7 @@ impl<'a> Declared<'a> {
         if self.shape.kind() != other.shape.kind() {
             return Err(Outcome::KindDiffers);
         }
-        if self.shape != other.shape {
+        if self.shape.bounds() != other.shape.bounds() {
             return Err(Outcome::BoundsDiffer);
         }
         if self.help != other.help {
@@ -156,7 +169,11 @@ impl<'a> Declared<'a> {
         if (self.n_labels, names(self)) != (other.n_labels, names(other)) {
             return Err(Outcome::LabelsDiffer);
         }
-        Ok(if self.labels() == other.labels() { Meeting::Same } else { Meeting::Family })
+        if self.labels() != other.labels() {
+            return Ok(Meeting::Family);
+        }
+        // A number and a function, or two functions: who asks for one must not be given the other.
+        if self.shape == other.shape { Ok(Meeting::Same) } else { Err(Outcome::NameTaken) }
     }
 
     /// Whether two families would put samples of one name on a page.
@@ -187,7 +204,8 @@ pub(super) struct Known(NonNull<Head>);
 impl Known {
     /// # Safety
     /// The pointer is that of a whole structure of a metric, which lives for ever and is changed by nobody but through
-    /// its cells, as are the texts, labels and bounds that it leads to.
+    /// its cells, as are the texts, labels and bounds that it leads to. Its function can be called on any thread at any
+    /// time.
     pub(super) const unsafe fn new(metric: NonNull<Head>) -> Self {
         Self(metric)
     }
@@ -210,6 +228,7 @@ impl Known {
         let shape = match head.kind {
             COUNTER => Shape::Counter,
             GAUGE => Shape::Gauge,
+            GAUGE_FUNCTION => Shape::GaugeFunction(Asked::of(self.gauge_function())?),
             HISTOGRAM => {
                 let histogram = self.histogram();
                 if histogram.buckets.is_null() || !histogram.buckets.is_aligned() {
@@ -237,6 +256,11 @@ impl Known {
         unsafe { self.0.cast::<Gauge>().as_ref() }
     }
 
+    fn gauge_function(self) -> &'static GaugeFunction {
+        // SAFETY: as above.
+        unsafe { self.0.cast::<GaugeFunction>().as_ref() }
+    }
+
     fn histogram(self) -> &'static Histogram {
         // SAFETY: as above.
         unsafe { self.0.cast::<Histogram>().as_ref() }
@@ -261,6 +285,13 @@ impl Known {
                     Shape::Counter => samples.sample(labels, Number::Unsigned(member.counter().value.load())),
                     Shape::Gauge => {
                         samples.sample(labels, Number::Float(f64::from_bits(member.gauge().value.load())));
+                    }
+                    // Not asked in vain: its answer may cost something.
+                    Shape::GaugeFunction(asked) => {
+                        if samples.is_wanted() {
+                            // SAFETY: the promise of `new`.
+                            samples.sample(labels, Number::Float(unsafe { asked.number() }));
+                        }
                     }
                     Shape::Histogram(bounds) => {
                         let histogram = member.histogram();

@@ -5,6 +5,7 @@
 //!
 //! No panic leaves a function, every pointer may be null, and nothing that C owns is ever borrowed mutably.
 
+mod ask;
 mod cell;
 mod layout;
 mod list;
@@ -24,17 +25,17 @@ pub use cell::Cell;
 #[doc(hidden)]
 pub use cell::scrapeport_updates_are_atomic;
 #[doc(hidden)]
-pub use layout::{Counter, Gauge, Head, Histogram, Label, Options};
+pub use layout::{Ask, Counter, Gauge, GaugeFunction, Head, Histogram, Label, Options};
 #[doc(hidden)]
 pub use log::scrapeport_log_to;
 #[doc(hidden)]
 pub use outcome::{Outcome, scrapeport_strerror, scrapeport_version};
 #[doc(hidden)]
-pub use pool::{BOUNDS, COUNTERS, GAUGES, HISTOGRAMS};
+pub use pool::{BOUNDS, COUNTERS, GAUGE_FUNCTIONS, GAUGES, HISTOGRAMS};
 #[doc(hidden)]
 pub use register::{
-    scrapeport_add, scrapeport_add_all, scrapeport_counter_register, scrapeport_gauge_register,
-    scrapeport_hide, scrapeport_histogram_register,
+    scrapeport_add, scrapeport_add_all, scrapeport_counter_register, scrapeport_gauge_function_register,
+    scrapeport_gauge_register, scrapeport_hide, scrapeport_histogram_register,
 };
 #[doc(hidden)]
 pub use serve::{

@@ -8,7 +8,7 @@ use core::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use super::LABELS;
 use super::cell::Cell;
-use super::layout::{Counter, Gauge, HISTOGRAM, Head, Histogram, Label};
+use super::layout::{Counter, Gauge, GaugeFunction, HISTOGRAM, Head, Histogram, Label};
 use super::list::Adding;
 use super::outcome::Outcome;
 
@@ -16,6 +16,8 @@ use super::outcome::Outcome;
 pub const COUNTERS: usize = 512;
 /// Gauges that can be registered.
 pub const GAUGES: usize = 512;
+/// Gauges with a function that can be registered.
+pub const GAUGE_FUNCTIONS: usize = 128;
 /// Histograms that can be registered.
 pub const HISTOGRAMS: usize = 64;
 /// Bounds of a registered histogram.
@@ -23,6 +25,7 @@ pub const BOUNDS: usize = 24;
 
 pub(super) static COUNTER_POOL: Pool<Counter, COUNTERS> = Pool::new();
 pub(super) static GAUGE_POOL: Pool<Gauge, GAUGES> = Pool::new();
+pub(super) static GAUGE_FUNCTION_POOL: Pool<GaugeFunction, GAUGE_FUNCTIONS> = Pool::new();
 pub(super) static HISTOGRAM_POOL: Pool<Histogram, HISTOGRAMS, Buckets> = Pool::new();
 
 /// Room for `N` metrics, each with its labels and what else belongs to it. Untouched room takes no memory.
@@ -76,7 +79,7 @@ impl<T, const N: usize, X> Pool<T, N, X> {
     }
 }
 
-/// Fills a room for a metric that is a head and a cell.
+/// Fills a room for a metric that leads to nothing but its labels.
 pub(super) fn take_simple<T, const N: usize>(
     pool: &'static Pool<T, N>,
     adding: &Adding,

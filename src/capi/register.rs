@@ -1,20 +1,24 @@
 //! How C metrics come on the page: statics announced, or metrics registered from the pool.
 #![allow(unsafe_code)]
 
-use core::ffi::{c_char, c_int};
+use core::ffi::{c_char, c_int, c_void};
 use core::ptr::{self, NonNull};
 
 use super::LABELS;
+use super::ask::Asked;
 use super::cell::Cell;
-use super::layout::{COUNTER, Counter, GAUGE, Gauge, HISTOGRAM, Head, Histogram, Label};
+use super::layout::{
+    Ask, COUNTER, Counter, GAUGE, GAUGE_FUNCTION, Gauge, GaugeFunction, HISTOGRAM, Head, Histogram, Label,
+};
 use super::list::{Adding, Declared, Known, Place, Shape, items};
 use super::outcome::{Outcome, answer};
-use super::pool::{self, BOUNDS, COUNTER_POOL, GAUGE_POOL};
+use super::pool::{self, BOUNDS, COUNTER_POOL, GAUGE_FUNCTION_POOL, GAUGE_POOL};
 
 /// See the header.
 ///
 /// # Safety
-/// See the header: the structure and what it leads to lives for ever and is left alone.
+/// See the header: the structure and what it leads to lives for ever and is left alone. A function in it can be called at
+/// any time from any thread.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn scrapeport_add(metric: *mut Head) -> c_int {
     answer(|| {
@@ -96,6 +100,34 @@ pub unsafe extern "C" fn scrapeport_gauge_register(
             pool::take_simple(&GAUGE_POOL, adding, labels, |labels| Gauge {
                 metric: Head::new(GAUGE, name, help, labels, n_labels),
                 value: Cell::new(0),
+            })
+        })
+    }
+}
+
+/// See the header.
+///
+/// # Safety
+/// As for [`scrapeport_counter_register`]; the function can be called at any time from any thread, with `user`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn scrapeport_gauge_function_register(
+    name: *const c_char,
+    help: *const c_char,
+    ask: Option<Ask>,
+    user: *mut c_void,
+    labels: *const Label,
+    n_labels: usize,
+    out: *mut *mut GaugeFunction,
+) -> c_int {
+    let shape = Asked::new(ask, user).map(Shape::GaugeFunction);
+    let wanted = Wanted { name, help, labels, n_labels, shape };
+    // SAFETY: the caller's promise.
+    unsafe {
+        register(wanted, out, |adding, labels| {
+            pool::take_simple(&GAUGE_FUNCTION_POOL, adding, labels, |labels| GaugeFunction {
+                metric: Head::new(GAUGE_FUNCTION, name, help, labels, n_labels),
+                ask,
+                user,
             })
         })
     }
@@ -197,7 +229,7 @@ unsafe fn add(metric: *mut Head) -> Result<(), Outcome> {
     Ok(())
 }
 
-/// A pointer that can be that of a metric: its cells are aligned in all kinds.
+/// A pointer that can be that of a metric: all kinds are aligned as their cells are.
 fn usable(metric: *mut Head) -> Result<NonNull<Head>, Outcome> {
     let aligned = metric.cast::<Counter>().is_aligned();
     NonNull::new(metric).filter(|_| aligned).ok_or(Outcome::InvalidArgument)

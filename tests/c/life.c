@@ -1,5 +1,6 @@
 /* A program's life: wrong calls, servers that start and stop, clients that go away, under the checkers of memory. */
 #include <arpa/inet.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +14,12 @@ static scrapeport_counter requests = SCRAPEPORT_COUNTER("life_requests_total", "
 static const scrapeport_label labels[] = {{"a", "1"}, {"b", "2"}};
 static scrapeport_gauge labelled = SCRAPEPORT_GAUGE_WITH("life_level", "A level.", labels);
 SCRAPEPORT_HISTOGRAM_WITH(latency, "life_seconds", "Times.", labels, 0.5);
-static int logged;
+static double ask(void *user);
+static scrapeport_gauge_function asked = SCRAPEPORT_GAUGE_FUNCTION("life_asked", "Of a function.", ask, NULL);
+static scrapeport_gauge_function asked_with =
+    SCRAPEPORT_GAUGE_FUNCTION_WITH("life_asked_with", "Of a function.", labels, ask, &asked);
+static scrapeport_gauge_function asks_nothing = SCRAPEPORT_GAUGE_FUNCTION("life_asks_nothing", "Of none.", NULL, NULL);
+static int logged, times_asked;
 
 static void check(int holds, const char *what)
 {
@@ -27,6 +33,13 @@ static void log_line(void *user, int level, const char *text)
 {
     check(user == &logged && level >= SCRAPEPORT_LOG_ERROR && text[0], "a line of the log");
     __atomic_fetch_add(&logged, 1, __ATOMIC_RELAXED);
+}
+
+static double ask(void *user)
+{
+    check(user == NULL || user == &asked, "what the function is told");
+    __atomic_fetch_add(&times_asked, 1, __ATOMIC_RELAXED);
+    return user ? 0.25 : NAN;
 }
 
 struct text {
@@ -67,6 +80,47 @@ static void ask_and_go(uint16_t port)
     close(fd);
 }
 
+/* What a gauge says whose function is asked, is none, and may be asked no more. */
+static void functions(void)
+{
+    struct text page = {NULL, 0};
+    scrapeport_gauge_function *registered, *again;
+    scrapeport_gauge *plain;
+
+    check(scrapeport_add(&asks_nothing.metric) == SCRAPEPORT_INVALID_ARGUMENT, "no function");
+    check(scrapeport_gauge_function_register("life_asks_nothing", "Of none.", NULL, NULL, NULL, 0, &registered) ==
+                  SCRAPEPORT_INVALID_ARGUMENT &&
+              !registered,
+          "no function to register");
+    check(scrapeport_add(&asked.metric) == SCRAPEPORT_OK, "a function");
+    check(scrapeport_add(&asked_with.metric) == SCRAPEPORT_OK, "a function with labels");
+    {
+        /* On the stack, because it is copied. */
+        scrapeport_label own[] = {{"a", "1"}, {"b", "3"}};
+        check(scrapeport_gauge_function_register("life_asked_with", "Of a function.", ask, NULL, own, 2, &registered) ==
+                  SCRAPEPORT_OK,
+              "a function is registered");
+        check(scrapeport_gauge_function_register("life_asked_with", "Of a function.", ask, NULL, own, 2, &again) ==
+                      SCRAPEPORT_OK &&
+                  again == registered,
+              "and found");
+        check(scrapeport_gauge_register("life_asked_with", "Of a function.", own, 2, &plain) == SCRAPEPORT_NAME_TAKEN &&
+                  !plain,
+              "but not as a number");
+    }
+    check(scrapeport_write(append, &page) == SCRAPEPORT_OK && times_asked == 3, "the functions are asked");
+    check(strstr(page.bytes, "\nlife_asked NaN\n") != NULL, "a function on the page");
+    check(strstr(page.bytes, "\nlife_asked_with{a=\"1\",b=\"2\"} 0.25\nlife_asked_with{a=\"1\",b=\"3\"} NaN\n") != NULL,
+          "a family of functions on the page");
+    check(strstr(page.bytes, "life_asks_nothing") == NULL, "nothing of the one without");
+    scrapeport_hide(&asked.metric);
+    scrapeport_hide(&registered->metric);
+    page.length = 0;
+    check(scrapeport_write(append, &page) == SCRAPEPORT_OK && times_asked == 4, "hidden ones are not asked");
+    check(strstr(page.bytes, "NaN") == NULL, "nor shown");
+    free(page.bytes);
+}
+
 int main(void)
 {
     scrapeport_server_options options = SCRAPEPORT_SERVER_OPTIONS;
@@ -102,6 +156,8 @@ int main(void)
     check(strstr(page.bytes, "life_level{a=\"1\",b=\"2\"} -1.5\n") != NULL, "a gauge on the page");
     check(strstr(page.bytes, "life_seconds_bucket{a=\"1\",b=\"2\",le=\"0.5\"} 1\n") != NULL, "a histogram on the page");
     free(page.bytes);
+
+    functions();
 
     options.problem = problem;
     options.problem_size = sizeof problem;

@@ -1,4 +1,4 @@
-/* Two threads update while a third scrapes over HTTP and a fourth registers: nothing is lost, no number goes back. */
+/* Two threads update while two scrape over HTTP and another registers: nothing is lost, no number goes back. */
 #include <arpa/inet.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -11,12 +11,17 @@
 #include <scrapeport.h>
 
 #define ROUNDS 200000
+#define PAGE_SIZE (1 << 16)
 
 static scrapeport_counter counter = SCRAPEPORT_COUNTER("race_total", "Of two threads.");
 static scrapeport_gauge gauge = SCRAPEPORT_GAUGE("race_level", "Up by one, down by a half.");
 SCRAPEPORT_HISTOGRAM(histogram, "race_seconds", "Three places.", 1, 2);
+static double ask(void *calls);
+static uint32_t asked;
+static scrapeport_gauge_function function =
+    SCRAPEPORT_GAUGE_FUNCTION("race_asked", "Times that the function was asked.", ask, &asked);
 static scrapeport_counter *registered;
-static int over;
+static int over, scrapes;
 
 static void check(int holds, const char *what)
 {
@@ -24,6 +29,13 @@ static void check(int holds, const char *what)
         fprintf(stderr, "race: %s\n", what);
         exit(1);
     }
+}
+
+/* Uses the library, as it may. */
+static double ask(void *calls)
+{
+    check(scrapeport_gauge_get(&gauge) >= -1, "a metric is read");
+    return __atomic_add_fetch((uint32_t *)calls, 1, __ATOMIC_RELAXED);
 }
 
 static void *update(void *unused)
@@ -87,30 +99,32 @@ static uint64_t number(const char *page, const char *line)
 
 static void *scrape(void *server)
 {
-    static char page[1 << 16];
-    uint64_t last = 0;
-    int scrapes = 0;
+    char *page = (char *)malloc(PAGE_SIZE);
+    uint64_t last = 0, last_asked = 0;
     uint16_t port = scrapeport_server_port((scrapeport_server *)server);
     do {
         uint64_t now;
-        get(port, page, sizeof page);
+        get(port, page, PAGE_SIZE);
         now = number(page, "\nrace_total ");
         check(now >= last, "a counter goes back");
         last = now;
         check(number(page, "race_seconds_count ") == number(page, "race_seconds_bucket{le=\"+Inf\"} "),
               "count and buckets");
-        scrapes++;
+        now = number(page, "\nrace_asked ");
+        check(now > last_asked, "the function is not asked anew");
+        last_asked = now;
+        __atomic_fetch_add(&scrapes, 1, __ATOMIC_RELAXED);
     } while (!__atomic_load_n(&over, __ATOMIC_ACQUIRE));
-    printf("race: %d scrapes\n", scrapes);
+    free(page);
     return NULL;
 }
 
 int main(void)
 {
-    static scrapeport_metric *const page[] = {&counter.metric, &gauge.metric, &histogram.metric};
+    static scrapeport_metric *const page[] = {&counter.metric, &gauge.metric, &histogram.metric, &function.metric};
     scrapeport_server_options options = SCRAPEPORT_SERVER_OPTIONS;
     scrapeport_server *server;
-    pthread_t threads[4];
+    pthread_t threads[5];
     int at, observed = 2 * ((ROUNDS + 15) / 16);
     uint64_t counted = 0;
 
@@ -120,6 +134,7 @@ int main(void)
     options.address = "127.0.0.1:0";
     check(scrapeport_server_start(&options, &server) == SCRAPEPORT_OK, "the server starts");
     pthread_create(&threads[0], NULL, scrape, server);
+    pthread_create(&threads[4], NULL, scrape, server);
     pthread_create(&threads[1], NULL, update, NULL);
     pthread_create(&threads[2], NULL, update, NULL);
     pthread_create(&threads[3], NULL, register_more, NULL);
@@ -127,7 +142,9 @@ int main(void)
         pthread_join(threads[at], NULL);
     __atomic_store_n(&over, 1, __ATOMIC_RELEASE);
     pthread_join(threads[0], NULL);
+    pthread_join(threads[4], NULL);
     scrapeport_server_stop(server);
+    printf("race: %d scrapes\n", scrapes);
 
     check(scrapeport_counter_get(&counter) == 2 * ROUNDS, "increments are lost");
     check(scrapeport_counter_get(registered) == 4 * ROUNDS, "amounts are lost");
@@ -135,5 +152,6 @@ int main(void)
     for (at = 0; at < 3; at++)
         counted += histogram_buckets[at];
     check(counted == (uint64_t)observed, "observations are lost");
+    check(asked == (uint32_t)scrapes, "the function is not asked once a scrape");
     return 0;
 }
