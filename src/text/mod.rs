@@ -11,10 +11,12 @@ mod filter;
 mod float;
 mod format;
 mod kind;
+mod layout;
 mod line;
 pub(crate) mod name;
 pub(crate) mod number;
 mod page;
+mod shortest;
 
 pub use filter::NameFilter;
 pub(crate) use filter::Verdicts;

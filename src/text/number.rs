@@ -1,6 +1,6 @@
 //! Numbers as decimal text: the shortest that reads back to the same value, integers always exact.
 
-use core::fmt::{self, Write};
+use super::layout::{Digits, Layout};
 
 /// The longest text of any number: sign, 17 digits, point, exponent; or 20 digits of a `u64`.
 pub(crate) const LONGEST: usize = 32;
@@ -240,28 +240,20 @@ impl Decimal {
 
 #[cold]
 fn write_any(out: &mut [u8; LONGEST], value: f64) -> usize {
-    let mut cursor = Cursor { out, at: 0 };
-    let size = value.abs();
+    let digits = Digits::shortest(value);
+    let mut text = Layout::new(value < 0.0);
     // The longest plain form in this range: "-0.00001234567890123456", 24 bytes.
-    let written =
-        if (1e-5..1e21).contains(&size) { write!(cursor, "{value}") } else { write!(cursor, "{value:e}") };
-    debug_assert!(written.is_ok(), "{value:e} is longer than {LONGEST} bytes");
-    cursor.at
-}
-
-/// Writes text from the start of some room; what does not fit is an error.
-pub(super) struct Cursor<'a> {
-    pub(super) out: &'a mut [u8; LONGEST],
-    pub(super) at: usize,
-}
-
-impl Write for Cursor<'_> {
-    fn write_str(&mut self, text: &str) -> fmt::Result {
-        let end = self.at + text.len();
-        self.out.get_mut(self.at..end).ok_or(fmt::Error)?.copy_from_slice(text.as_bytes());
-        self.at = end;
-        Ok(())
+    if matches!(digits.exponent, -5..21) {
+        text.plain(&digits);
+    } else {
+        text.scientific(&digits);
+        if digits.exponent < 0 {
+            text.byte(b'-');
+        }
+        text.exponent(&digits, 1);
     }
+    *out = text.bytes;
+    text.length
 }
 
 /// Reads decimal digits and nothing else.
@@ -335,6 +327,9 @@ mod tests {
             let value = f64::from_bits(bits);
             if value.is_finite() {
                 let ours = text(value);
+                if !(1e-5..1e21).contains(&value.abs()) && value != 0.0 {
+                    prop_assert_eq!(&ours, &format!("{value:e}"));
+                }
                 prop_assert_eq!(ours.parse::<f64>().unwrap().to_bits(), bits);
                 let plain = format!("{value}").len();
                 prop_assert!(ours.len() <= plain);
