@@ -3,7 +3,6 @@
 //! The paths and the sentences are those of Prometheus. Nothing but reload, quit and the device page
 //! takes memory, as long as they are answered.
 
-use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::boxed::Box;
 use std::format;
@@ -239,12 +238,6 @@ impl Routes for Paths {
     fn begin_scrape(&self) -> Result<Turn<'_>, Document<'_>> {
         let busy = || Document::error(503, &self.bodies.busy[..]);
         Turn::take(&self.running, self.most).ok_or_else(busy)
-    }
-}
-
-impl fmt::Debug for Paths {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.debug_struct("Paths").field("prefix", &self.prefix).finish_non_exhaustive()
     }
 }
 

@@ -9,13 +9,20 @@ use std::vec::Vec;
 use super::error_page;
 
 /// Finds what a path leads to. Comes after the gate.
-pub(crate) trait Routes: fmt::Debug + Send + Sync {
+pub(crate) trait Routes: Send + Sync {
     /// Decides by what was asked.
     fn route(&self, asked: &Asked<'_>) -> Route<'_>;
 
     /// Lets a scrape begin, or says why not. The turn ends with the response.
     fn begin_scrape(&self) -> Result<Turn<'_>, Document<'_>> {
         Ok(Turn(None))
+    }
+}
+
+/// Without their own text, which would be in every program for nobody.
+impl fmt::Debug for dyn Routes + '_ {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Routes")
     }
 }
 
