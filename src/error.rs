@@ -6,6 +6,8 @@ use std::io;
 #[cfg(feature = "http")]
 use std::string::String;
 
+use crate::escaped::Quoted;
+
 /// Why a server could not start or a file could not be written. One line, which names the thing and the cure.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -64,7 +66,9 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Address { address, problem } => write!(out, "cannot listen on {address:?}: {problem}"),
+            Self::Address { address, problem } => {
+                write!(out, "cannot listen on {}: {problem}", Quoted(address))
+            }
             Self::Listen { address, source } => {
                 write!(out, "cannot listen on {address}: {source}{}", hint(source))
             }

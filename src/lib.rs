@@ -64,6 +64,8 @@ mod collector;
 mod counter;
 #[cfg(feature = "std")]
 mod error;
+#[cfg(feature = "std")]
+mod escaped;
 mod exemplar;
 #[cfg(feature = "exporter")]
 #[doc(hidden)]

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// The floors, lowest first; a file imports only from lower floors or from its own folder.
 const FLOORS: &[&[&str]] = &[
     // core alone
+    &["escaped"],
     &["cell", "error", "guard", "text"],
     &["clock", "words"],
     &["metric"],

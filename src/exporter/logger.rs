@@ -6,6 +6,8 @@ use std::io::{self, Write as _};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use crate::escaped::{is_hidden, write_visible};
+
 /// How a line is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LogFormat {
@@ -120,13 +122,13 @@ impl fmt::Write for Quoted<'_> {
             match character {
                 '"' => raw.write_str("\\\"")?,
                 '\\' => raw.write_str("\\\\")?,
-                _ if character.is_control() => {
+                _ if is_hidden(character) => {
                     let mut escaped = Escaped::default();
                     let _ = match (format, character) {
                         (LogFormat::Logfmt, _) | (_, '\n' | '\r' | '\t') => {
-                            write!(escaped, "{}", character.escape_default())
+                            write_visible(&mut escaped, character)
                         }
-                        // RFC 8259 §7. Control characters have four digits at most.
+                        // RFC 8259 §7. These have four digits at most.
                         (LogFormat::Json, _) => write!(escaped, "\\u{:04x}", u32::from(character)),
                     };
                     raw.write_str(escaped.as_str())?;

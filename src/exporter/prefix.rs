@@ -50,7 +50,8 @@ impl Prefix {
     /// The path of a URL as `--web.external-url` takes it.
     pub(super) fn of_url(text: &str) -> Result<Self, &'static str> {
         check_text(text)?;
-        let (scheme, rest) = text.split_once("://").ok_or(NO_SCHEME)?;
+        let (scheme, rest) = text.split_once(':').ok_or(NO_SCHEME)?;
+        let rest = rest.strip_prefix("//").ok_or(NO_SCHEME)?;
         if !(scheme.eq_ignore_ascii_case("http") || scheme.eq_ignore_ascii_case("https")) {
             return Err(NO_SCHEME);
         }

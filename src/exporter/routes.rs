@@ -6,7 +6,7 @@
 use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::boxed::Box;
 use std::format;
-use std::string::{String, ToString};
+use std::string::String;
 use std::sync::Arc;
 use std::vec::Vec;
 
@@ -14,6 +14,7 @@ use super::engine::node::Engine;
 use super::page::{self, DevicePage};
 use super::prefix::{Place, Prefix};
 use super::reload::Reload;
+use crate::escaped::write_visible;
 use crate::http::answer::{decoded, query};
 use crate::http::route::{Asked, Document, Route, Routes, TEXT, Turn, error_body};
 
@@ -275,11 +276,7 @@ fn failure(detail: &str, hint: &str) -> Document<'static> {
             line.push_str("...");
             break;
         }
-        if character.is_control() {
-            line.push_str(&character.escape_default().to_string());
-        } else {
-            line.push(character);
-        }
+        let _ = write_visible(&mut line, character);
     }
     Document::error(500, error_body(500, &line, hint))
 }

@@ -116,7 +116,7 @@ impl<'a> Target<'a> {
         if text.starts_with('/') {
             return Err(bad("for a Unix socket write unix: before the path"));
         }
-        if text.contains("://") {
+        if text.split(':').skip(1).any(|rest| rest.starts_with("//")) {
             return Err(bad("an address has no scheme and no path; write host:port"));
         }
         let missing = "the port is missing; write host:port, as in 0.0.0.0:9100";

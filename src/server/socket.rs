@@ -1,5 +1,6 @@
 //! Opening the sockets to listen on. Whatever fails, nothing stays behind.
 
+use core::fmt;
 #[cfg(not(feature = "names"))]
 use core::net::SocketAddrV6;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -132,8 +133,30 @@ fn open_name(host: &str, port: u16) -> io::Result<OwnedFd> {
             Err(error) => failed = failed.or(Some(error)),
         }
     }
-    Err(failed.unwrap_or_else(|| io::Error::new(io::ErrorKind::NotFound, "the name has no address")))
+    Err(failed.unwrap_or_else(|| refusal(io::ErrorKind::NotFound, "the name has no address")))
 }
+
+/// Why this program opens no socket, as an error of the system.
+fn refusal(kind: io::ErrorKind, why: &'static str) -> io::Error {
+    io::Error::new(kind, Refusal(why))
+}
+
+/// A text alone would bring what prints any text for programmers.
+struct Refusal(&'static str);
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0)
+    }
+}
+
+impl fmt::Debug for Refusal {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.0)
+    }
+}
+
+impl core::error::Error for Refusal {}
 
 #[cfg(feature = "names")]
 fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr>> {
@@ -149,7 +172,7 @@ fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAdd
     }
     let zoned = host.split_once('%').and_then(|(address, zone)| Some((address.parse().ok()?, zone)));
     let Some((address, zone)) = zoned else {
-        return Err(io::Error::new(
+        return Err(refusal(
             io::ErrorKind::Unsupported,
             "this program looks up no names; write an address, or build it with the feature `names`",
         ));
@@ -187,10 +210,7 @@ fn open_unix(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
     match bind(&socket, &address) {
         Err(Errno::ADDRINUSE) => {
             if !fs::symlink_metadata(path)?.file_type().is_socket() {
-                return Err(io::Error::new(
-                    io::ErrorKind::AlreadyExists,
-                    "the path is a file of another kind",
-                ));
+                return Err(refusal(io::ErrorKind::AlreadyExists, "the path is a file of another kind"));
             }
             let probe = socket_with(
                 AddressFamily::UNIX,

@@ -21,6 +21,7 @@ use super::engine::choices::Choices;
 use super::engine::machine::Paths;
 use super::logger::LogFormat;
 use super::prefix::Prefix;
+use crate::escaped::write_visible;
 use crate::nearest::nearest;
 use flags::{
     CONFIG_FILE, DEFAULT_ADDRESS, DEFAULT_MAX_REQUESTS, DISABLE_DEFAULTS, DISABLE_EXPORTER_METRICS,
@@ -302,7 +303,7 @@ pub(super) fn shown(typed: impl AsRef<OsStr>) -> String {
 }
 
 /// The same without quotes.
-pub(super) fn unquoted(typed: impl AsRef<OsStr>) -> String {
+pub(crate) fn unquoted(typed: impl AsRef<OsStr>) -> String {
     in_quotes(typed.as_ref(), "")
 }
 
@@ -315,10 +316,10 @@ fn in_quotes(typed: &OsStr, quote: &str) -> String {
             out.push_str("...");
             break;
         }
-        match character {
-            '"' | '\'' => out.push(character),
-            _ => out.extend(character.escape_debug()),
+        if character == '\\' {
+            out.push(character);
         }
+        let _ = write_visible(&mut out, character);
     }
     out.push_str(quote);
     out

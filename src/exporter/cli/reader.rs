@@ -37,8 +37,9 @@ impl Reader {
 
     pub(super) fn next(&mut self) -> Result<Option<Given>, Usage> {
         let argument = loop {
-            let next = self.parser.next().map_err(|error| Usage(unquoted(format!("{error}"))))?;
-            let Some(argument) = next else { return Ok(None) };
+            let Some(argument) = self.parser.next().map_err(|error| problem(&error))? else {
+                return Ok(None);
+            };
             match argument {
                 // What is not there is off.
                 Arg::Long(name) if name.strip_prefix("no-").and_then(absent::collector).is_some() => {}
@@ -89,6 +90,16 @@ impl Reader {
         }
         self.seen.push(flag.long);
         Ok(())
+    }
+}
+
+/// The only error of arguments that are taken one by one is a value that nobody has asked for.
+fn problem(error: &lexopt::Error) -> Usage {
+    match error {
+        lexopt::Error::UnexpectedValue { option, value } => {
+            Usage(format!("unexpected argument for option '{}': \"{}\"", unquoted(option), unquoted(value)))
+        }
+        _ => Usage(String::from("the arguments cannot be read")),
     }
 }
 

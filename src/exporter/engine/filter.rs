@@ -10,6 +10,7 @@ use regex_lite::Regex;
 
 use super::choices::Choices;
 use crate::exporter::cli::flags::Flag;
+use crate::exporter::cli::unquoted;
 
 /// What is shown.
 #[derive(Debug)]
@@ -68,7 +69,7 @@ impl Filter {
 /// One line that names the flag and what is wrong.
 pub(crate) fn regex(flag: &Flag, pattern: &str) -> Result<Regex, String> {
     Regex::new(pattern).map_err(|error| {
-        format!("--{}={}: cannot be read as a regular expression: {error}", flag.long, pattern.escape_debug())
+        format!("--{}={}: cannot be read as a regular expression: {error}", flag.long, unquoted(pattern))
     })
 }
 

@@ -8,7 +8,6 @@ mod assembly;
 mod digest;
 mod packed;
 
-use std::format;
 use std::string::String;
 
 use assembly::{joined, lean, lean_length, length};
@@ -41,8 +40,26 @@ impl DevicePage {
         if self.metrics == "metrics" {
             return whole;
         }
-        let path = self.metrics.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
-        whole.replace("href=\"metrics\"", &format!("href=\"{path}\""))
+        let mut page = String::with_capacity(whole.len() + self.metrics.len());
+        for part in whole.split_inclusive('"') {
+            if part == "metrics\"" && page.ends_with("href=\"") {
+                self.metrics.chars().for_each(|character| push_escaped(&mut page, character));
+                page.push('"');
+            } else {
+                page.push_str(part);
+            }
+        }
+        page
+    }
+}
+
+/// For the value of an attribute.
+fn push_escaped(page: &mut String, character: char) {
+    match character {
+        '&' => page.push_str("&amp;"),
+        '"' => page.push_str("&quot;"),
+        '<' => page.push_str("&lt;"),
+        _ => page.push(character),
     }
 }
 
@@ -141,7 +158,7 @@ mod tests {
             let mut room = [0; 44];
             base64::engine::general_purpose::STANDARD.encode_slice(digest, &mut room).unwrap();
             let digest = core::str::from_utf8(&room).unwrap();
-            assert!(fields.contains(&format!("; {directive} 'sha256-{digest}';")), "{fields}");
+            assert!(fields.contains(&std::format!("; {directive} 'sha256-{digest}';")), "{fields}");
         }
     }
 
