@@ -3,10 +3,12 @@
 //! Source: proc(5). Everything is read into small buffers on the stack: a scrape allocates nothing, and a process
 //! that is out of memory can still be watched. What cannot be read is left out; the rest is served.
 
+use core::ffi::CStr;
 use core::mem::MaybeUninit;
 use core::time::Duration;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::OwnedFd;
 use std::sync::{Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -155,14 +157,14 @@ const STAT_BYTES: usize = 1024;
 
 fn read_stat() -> Result<Stat, CollectError> {
     let mut buffer = [0; STAT_BYTES];
-    let line = read_start("/proc/self/stat", &mut buffer)
+    let line = read_start(c"/proc/self/stat", &mut buffer)
         .map_err(|error| failed("cannot read /proc/self/stat", &error))?;
     parse_stat(line).ok_or(CollectError::new("/proc/self/stat is not as in proc(5)"))
 }
 
 /// Fills the buffer from the beginning of a file.
-fn read_start<'b>(path: &str, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
-    let mut file = File::open(path)?;
+fn read_start<'b>(path: &CStr, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
+    let mut file = File::from(open(path, OFlags::empty())?);
     let mut filled = 0;
     while filled < buffer.len() {
         match file.read(&mut buffer[filled..]) {
@@ -173,6 +175,10 @@ fn read_start<'b>(path: &str, buffer: &'b mut [u8]) -> io::Result<&'b [u8]> {
         }
     }
     Ok(&buffer[..filled])
+}
+
+fn open(path: &CStr, more: OFlags) -> rustix::io::Result<OwnedFd> {
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | more, Mode::empty())
 }
 
 /// Reads the line of `/proc/PID/stat`: `PID (COMMAND) STATE PPID …`. A command may hold blanks and parentheses, what
@@ -203,8 +209,10 @@ fn boot_time() -> Result<u64, CollectError> {
     if let Some(boot) = known.as_ref().filter(|boot| now.abs_diff(boot.rough) < CLOCK_WAS_SET) {
         return Ok(boot.told);
     }
-    let file = File::open("/proc/stat").map_err(|error| failed("cannot read /proc/stat", &error))?;
-    let told = find_boot_time(file).ok_or(CollectError::new("/proc/stat does not tell the boot time"))?;
+    let file = open(c"/proc/stat", OFlags::empty())
+        .map_err(|error| failed("cannot read /proc/stat", &error.into()))?;
+    let told = find_boot_time(File::from(file))
+        .ok_or(CollectError::new("/proc/stat does not tell the boot time"))?;
     *known = Some(Boot { told, rough: now });
     Ok(told)
 }
@@ -263,8 +271,7 @@ fn find_boot_time(mut file: impl Read) -> Option<u64> {
 /// The size of the directory, which is a count since Linux 6.2, is not taken: it includes numbers that are only
 /// reserved, one for each thread that waits in accept(2).
 fn open_descriptors() -> io::Result<u64> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    let directory = rustix::fs::open("/proc/self/fd", flags, Mode::empty())?;
+    let directory = open(c"/proc/self/fd", OFlags::DIRECTORY)?;
     let mut buffer = [const { MaybeUninit::uninit() }; 1024];
     let mut entries = RawDir::new(&directory, &mut buffer);
     let mut count = 0_u64;

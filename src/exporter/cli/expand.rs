@@ -3,10 +3,13 @@
 
 use std::ffi::{OsStr, OsString};
 use std::format;
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::vec::Vec;
+
+use rustix::buffer::spare_capacity;
+use rustix::fs::{CWD, Mode, OFlags, openat};
+use rustix::io::read;
 
 use super::{Usage, shown};
 
@@ -40,7 +43,7 @@ pub(super) fn expand(arguments: impl IntoIterator<Item = OsString>) -> Result<Ve
                 shown(&argument)
             )));
         }
-        let text = read(name)
+        let text = text_of(name)
             .map_err(|error| Usage(format!("cannot read the file of arguments {}: {error}", shown(name))))?;
         bytes += text.len();
         if bytes > MOST_BYTES {
@@ -57,9 +60,10 @@ pub(super) fn expand(arguments: impl IntoIterator<Item = OsString>) -> Result<Ve
 }
 
 /// One byte more than is allowed tells that it is too long.
-fn read(name: &OsStr) -> io::Result<Vec<u8>> {
-    let mut text = Vec::new();
-    File::open(name)?.take(MOST_BYTES as u64 + 1).read_to_end(&mut text)?;
+fn text_of(name: &OsStr) -> io::Result<Vec<u8>> {
+    let file = openat(CWD, name.as_bytes(), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())?;
+    let mut text = Vec::with_capacity(MOST_BYTES + 1);
+    while text.len() <= MOST_BYTES && read(&file, spare_capacity(&mut text))? > 0 {}
     Ok(text)
 }
 
