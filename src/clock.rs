@@ -7,8 +7,8 @@ use crate::cell::Cell64;
 #[cfg(feature = "std")]
 pub(crate) fn now() -> f64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).map_or(0.0, |since| {
-        // Milliseconds are what Prometheus keeps.
-        since.as_millis() as f64 / 1_000.0
+        // Milliseconds are what Prometheus keeps. A `u64` has room for them, and needs no code for wider ones.
+        (since.as_secs() * 1_000 + u64::from(since.subsec_millis())) as f64 / 1_000.0
     })
 }
 

@@ -6,14 +6,15 @@ use core::net::SocketAddrV6;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
 use std::borrow::ToOwned;
+use std::ffi::{CStr, CString};
 use std::format;
-use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::string::{String, ToString};
 
+use rustix::fs::{FileType, lstat, unlink};
 use rustix::io::Errno;
 use rustix::net::sockopt::{
     Timeout, set_ipv6_v6only, set_socket_reuseaddr, set_socket_timeout, set_tcp_nodelay, socket_domain,
@@ -191,25 +192,33 @@ fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAdd
 /// The file of a Unix socket, removed when dropped unless another has taken its place.
 #[derive(Debug)]
 struct SocketFile {
-    path: PathBuf,
+    path: CString,
     identity: (u64, u64),
 }
 
 impl Drop for SocketFile {
     fn drop(&mut self) {
-        if fs::symlink_metadata(&self.path).is_ok_and(|file| (file.dev(), file.ino()) == self.identity) {
-            let _ = fs::remove_file(&self.path);
+        if look(&self.path).is_ok_and(|(_, identity)| identity == self.identity) {
+            let _ = unlink(&self.path);
         }
     }
 }
 
+/// What a file is, and which; a link is a file.
+#[allow(clippy::unnecessary_cast, reason = "the types differ between targets")]
+fn look(path: &CStr) -> rustix::io::Result<(FileType, (u64, u64))> {
+    let about = lstat(path)?;
+    Ok((FileType::from_raw_mode(about.st_mode), (about.st_dev as u64, about.st_ino as u64)))
+}
+
 fn open_unix(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
-    let address = SocketAddrUnix::new(path)?;
+    let path = CString::new(path.as_os_str().as_bytes()).map_err(|_| Errno::INVAL)?;
+    let address = SocketAddrUnix::new(path.as_c_str())?;
     let new = || socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
     let socket = new()?;
     match bind(&socket, &address) {
         Err(Errno::ADDRINUSE) => {
-            if !fs::symlink_metadata(path)?.file_type().is_socket() {
+            if look(&path)?.0 != FileType::Socket {
                 return Err(refusal(io::ErrorKind::AlreadyExists, "the path is a file of another kind"));
             }
             let probe = socket_with(
@@ -222,13 +231,13 @@ fn open_unix(path: &Path) -> io::Result<(OwnedFd, SocketFile)> {
             if connect(&probe, &address) != Err(Errno::CONNREFUSED) {
                 return Err(Errno::ADDRINUSE.into());
             }
-            fs::remove_file(path)?;
+            unlink(&path)?;
             bind(&socket, &address)?;
         }
         other => other?,
     }
-    let file = fs::symlink_metadata(path)?;
-    let file = SocketFile { path: path.to_owned(), identity: (file.dev(), file.ino()) };
+    let (_, identity) = look(&path)?;
+    let file = SocketFile { path, identity };
     listen(&socket, BACKLOG)?;
     Ok((socket, file))
 }
