@@ -2,12 +2,13 @@
 
 use std::format;
 use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::string::String;
 
 use super::cli::{Usage, shown, unquoted};
+use super::streams;
 use crate::web_config::{Report, check};
 
 /// Checks all files, after it has made sure that all of them are there.
@@ -19,7 +20,7 @@ pub(super) fn run(files: &[PathBuf]) -> Result<ExitCode, Usage> {
     for file in files {
         let report = check(file);
         failed |= !report.faults.is_empty();
-        let _ = io::stderr().write_all(verdict(file, &report).as_bytes());
+        streams::tell(verdict(file, &report).as_bytes());
     }
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

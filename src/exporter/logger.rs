@@ -2,10 +2,10 @@
 //! `{"level":"info","msg":"…"}`. The time is left to the service manager.
 
 use core::fmt::{self, Write as _};
-use std::io::{self, Write as _};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
+use super::streams;
 use crate::escaped::{is_hidden, write_visible};
 
 /// How a line is written.
@@ -52,8 +52,8 @@ impl Log for Logger {
         if self.enabled(record.metadata()) {
             let mut line = Line::new(self.0);
             line.fill(record.level(), record.args());
-            // One write, so that lines of several threads do not mix. If nobody reads the log, nothing can be done.
-            let _ = io::stderr().write_all(line.bytes());
+            // One write, so that lines of several threads do not mix.
+            streams::tell(line.bytes());
         }
     }
 

@@ -15,17 +15,20 @@ mod prefix;
 mod reload;
 mod routes;
 mod signal;
+mod streams;
 mod sys;
 #[cfg(feature = "web-config")]
 mod terminal;
 
 use std::ffi::OsString;
-use std::io::{self, Write};
+use std::io;
 use std::process::ExitCode;
 use std::string::{String, ToString};
 use std::sync::{Arc, OnceLock};
 use std::vec::Vec;
 use std::{env, format};
+
+use rustix::io::Errno;
 
 use crate::process::PROCESS;
 use crate::server::listen_fds;
@@ -208,17 +211,15 @@ fn give_up(problem: &str) -> ExitCode {
 
 /// Standard output may be closed, or a pipe that has read enough: no reason to panic.
 fn print(text: &str) -> ExitCode {
-    let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
-            complain(&format!("cannot write to standard output: {error}"));
+    match streams::print(text) {
+        Ok(()) | Err(Errno::PIPE) => ExitCode::SUCCESS,
+        Err(errno) => {
+            complain(&format!("cannot write to standard output: {}", io::Error::from(errno)));
             ExitCode::FAILURE
         }
-        _ => ExitCode::SUCCESS,
     }
 }
 
 fn complain(problem: &str) {
-    let line: String = format!("scrapeport: error: {problem}\n");
-    let _ = io::stderr().write_all(line.as_bytes());
+    streams::tell(format!("scrapeport: error: {problem}\n").as_bytes());
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::ToOwned;
 use std::format;
-use std::io::{self, Write};
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::string::String;
 
@@ -11,6 +11,7 @@ use rustix::io::{Errno, read};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use super::signal::Interrupts;
+use super::streams;
 use crate::web_config::{LONGEST_PASSWORD, Secret};
 
 /// Room for the longest password, a byte too many, and half a line end.
@@ -155,5 +156,5 @@ impl Drop for Terminal<'_> {
 }
 
 fn say(text: &str) {
-    let _ = io::stderr().write_all(text.as_bytes());
+    streams::tell(text.as_bytes());
 }

@@ -5,7 +5,6 @@ use core::fmt;
 use core::net::SocketAddrV6;
 use core::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use core::time::Duration;
-use std::borrow::ToOwned;
 use std::ffi::{CStr, CString};
 use std::format;
 use std::io;
