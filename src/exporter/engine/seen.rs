@@ -48,6 +48,61 @@ impl Seen {
     }
 }
 
+/// Numbers by the marks of texts, in tables that are kept. The standard library's map, for one more type of entries, is
+/// 1 kB larger.
+#[derive(Debug, Default)]
+pub(crate) struct Index {
+    entries: Vec<(u64, usize)>,
+    /// A power of two of places, half of them empty at least: the place of an entry, from 1 on.
+    table: Vec<u32>,
+}
+
+impl Index {
+    pub(crate) fn clear(&mut self) {
+        if !self.entries.is_empty() {
+            self.table.fill(0);
+            self.entries.clear();
+        }
+    }
+
+    pub(crate) fn get(&self, mark: u64) -> Option<usize> {
+        self.entry(*self.table.get(self.place(mark)?)?).map(|(_, number)| number)
+    }
+
+    /// Adds the number of a mark that has none.
+    pub(crate) fn insert(&mut self, mark: u64, number: usize) {
+        self.entries.push((mark, number));
+        let first = if self.entries.len() * 2 > self.table.len() {
+            let room = (self.table.len() * 2).max(SMALLEST);
+            self.table.clear();
+            self.table.resize(room, 0);
+            0
+        } else {
+            self.entries.len() - 1
+        };
+        for at in first..self.entries.len() {
+            let place = self.entries.get(at).and_then(|(mark, _)| self.place(*mark));
+            if let Some(place) = place.and_then(|place| self.table.get_mut(place)) {
+                *place = at as u32 + 1;
+            }
+        }
+    }
+
+    fn entry(&self, place: u32) -> Option<(u64, usize)> {
+        self.entries.get((place as usize).checked_sub(1)?).copied()
+    }
+
+    /// Where the entry of a mark is, or the empty place where it would be.
+    fn place(&self, mark: u64) -> Option<usize> {
+        let mask = self.table.len().wrapping_sub(1);
+        let mut at = mixed(mark) as usize & mask;
+        while self.entry(*self.table.get(at)?).is_some_and(|(other, _)| other != mark) {
+            at = (at + 1) & mask;
+        }
+        Some(at)
+    }
+}
+
 /// The higher bits are mixed best, the lower ones choose the place; 0 is an empty place.
 const fn mixed(mark: u64) -> u64 {
     match mark ^ mark >> 32 {
@@ -103,6 +158,21 @@ mod tests {
         let names = (0..10_000_u32).map(u32::to_ne_bytes);
         assert!(names.clone().all(|name| seen.is_new(&name)));
         assert!(!names.clone().any(|name| seen.is_new(&name)));
+    }
+
+    #[test]
+    fn a_number_is_found_by_its_mark() {
+        let mut index = Index::default();
+        let marks = (0..10_000_u32).map(|number| mark(&[&number.to_ne_bytes()]));
+        for _ in 0..2 {
+            for (number, mark) in marks.clone().chain([0]).enumerate() {
+                assert_eq!(index.get(mark), None);
+                index.insert(mark, number);
+                assert_eq!(index.get(mark), Some(number));
+            }
+            assert!(marks.clone().enumerate().all(|(number, mark)| index.get(mark) == Some(number)));
+            index.clear();
+        }
     }
 
     #[test]

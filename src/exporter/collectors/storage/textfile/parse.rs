@@ -324,7 +324,7 @@ impl Reader<'_> {
     fn find(&mut self, name: &str) -> Option<usize> {
         let at = match self.current.filter(|at| self.is(*at, name)) {
             Some(at) => at,
-            None => *self.store.index.get(&mark(&[name.as_bytes()]))?,
+            None => self.store.index.get(mark(&[name.as_bytes()]))?,
         };
         self.current = Some(at);
         Some(at)

@@ -1,9 +1,9 @@
 //! The samples of all files, in buffers that are kept.
 
 use core::ops::Range;
-use std::collections::HashMap;
 use std::vec::Vec;
 
+use crate::exporter::engine::seen::Index;
 use crate::text::{Kind, Number};
 
 /// A piece of text in the store.
@@ -17,7 +17,7 @@ pub(super) struct Store {
     pub(super) samples: Vec<Sample>,
     pub(super) labels: Vec<(Text, Text)>,
     /// The families of the file that is being read, by the marks of their names.
-    pub(super) index: HashMap<u64, usize>,
+    pub(super) index: Index,
 }
 
 /// A family as one file has it.
