@@ -7,6 +7,7 @@ use std::vec::Vec;
 
 use crate::http::answer::decoded;
 use crate::http::route::LONGEST_LOCATION;
+use crate::text::number::unsigned;
 
 /// A path prefix; `/` when there is none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,7 +162,7 @@ fn check_authority(authority: &str) -> Result<(), &'static str> {
     // `http://host:/` is allowed by RFC 3986 §3.2.3.
     match port {
         None | Some("") => Ok(()),
-        Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) && port.parse::<u16>().is_ok() => Ok(()),
+        Some(port) if unsigned(port.as_bytes()).is_some_and(|port| port <= 65_535) => Ok(()),
         Some(_) => Err("has no number up to 65535 as its port"),
     }
 }

@@ -13,6 +13,7 @@ use rustix::net::sockopt::{socket_acceptconn, socket_type};
 
 use super::listen::{Listen, Place};
 use crate::Error;
+use crate::text::number::unsigned;
 
 /// The first inherited descriptor (`SD_LISTEN_FDS_START`).
 const FIRST: RawFd = 3;
@@ -42,14 +43,14 @@ pub fn listen_fds() -> Result<Vec<Listen>, Error> {
 
 fn count(pid: Option<&str>, fds: Option<&str>, own: u32) -> Result<RawFd, Error> {
     let (Some(pid), Some(fds)) = (pid, fds) else { return Ok(0) };
-    let pid: u32 =
-        pid.parse().map_err(|_| Error::address("LISTEN_PID", "the variable is not a process number"))?;
+    let pid = unsigned(pid.as_bytes())
+        .ok_or_else(|| Error::address("LISTEN_PID", "the variable is not a process number"))?;
     // Meant for our parent: what it left in the environment is not ours.
-    if pid != own {
+    if pid != u64::from(own) {
         return Ok(0);
     }
-    match fds.parse() {
-        Ok(count) if (0..=MOST).contains(&count) => Ok(count),
+    match unsigned(fds.as_bytes()) {
+        Some(count) if count <= MOST as u64 => Ok(count as RawFd),
         _ => Err(Error::address("LISTEN_FDS", "the variable is not a number from 0 to 64")),
     }
 }

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::string::{String, ToString};
 
 use crate::Error;
+use crate::text::number::unsigned;
 
 /// Longest path of a Unix socket, in bytes: `sun_path` less its closing zero (unix(7)).
 const LONGEST_PATH: usize = 107;
@@ -130,7 +131,8 @@ impl<'a> Target<'a> {
         if !port.bytes().all(|byte| byte.is_ascii_digit()) {
             return Err(bad("the port is not a number; write host:port, as in 0.0.0.0:9100"));
         }
-        let port = port.parse().map_err(|_| bad("the port is out of range; the highest is 65535"))?;
+        let port = unsigned(port.as_bytes()).and_then(|port| u16::try_from(port).ok());
+        let port = port.ok_or_else(|| bad("the port is out of range; the highest is 65535"))?;
         if host.is_empty() {
             return Ok(Self::Everywhere(port));
         }

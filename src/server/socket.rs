@@ -29,6 +29,8 @@ use super::listen::{Listen, Place, Target};
 use super::slot::STALLED_MS;
 use crate::Error;
 use crate::http::limits::Limits;
+#[cfg(not(feature = "names"))]
+use crate::text::number::unsigned;
 
 /// Connections that the kernel keeps for us. More than a crowd of silent clients fills easily, because a full queue
 /// makes it drop SYNs, which clients repeat only after a second. An entry costs memory only while it is used.
@@ -177,9 +179,9 @@ fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAdd
             "this program looks up no names; write an address, or build it with the feature `names`",
         ));
     };
-    let index = match zone.parse() {
-        Ok(index) => index,
-        Err(_) => {
+    let index = match unsigned(zone.as_bytes()).and_then(|index| u32::try_from(index).ok()) {
+        Some(index) => index,
+        None => {
             let socket = socket_with(AddressFamily::INET6, SocketType::DGRAM, SocketFlags::CLOEXEC, None)?;
             rustix::net::netdevice::name_to_index(&socket, zone)?
         }

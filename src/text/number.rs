@@ -257,7 +257,7 @@ fn write_any(out: &mut [u8; LONGEST], value: f64) -> usize {
 }
 
 /// Reads decimal digits and nothing else.
-#[cfg(feature = "process")]
+#[cfg(any(feature = "http", feature = "process"))]
 #[inline(never)]
 pub(crate) fn unsigned(digits: &[u8]) -> Option<u64> {
     if digits.is_empty() {

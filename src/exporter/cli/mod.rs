@@ -23,6 +23,7 @@ use super::logger::LogFormat;
 use super::prefix::Prefix;
 use crate::escaped::write_visible;
 use crate::nearest::nearest;
+use crate::text::number::unsigned;
 use flags::{
     CONFIG_FILE, DEFAULT_ADDRESS, DEFAULT_MAX_REQUESTS, DISABLE_DEFAULTS, DISABLE_EXPORTER_METRICS,
     ENABLE_LIFECYCLE, EXTERNAL_URL, Flag, HELP, LISTEN, LOG_FORMAT, LOG_LEVEL, MAX_REQUESTS, PAGE, PROCFS,
@@ -230,10 +231,10 @@ fn telemetry_path(path: &str) -> Result<String, &'static str> {
 
 /// How many scrapes may run at once; 0 for any number.
 fn max_requests(number: &str) -> Result<usize, &'static str> {
-    match number.parse() {
-        Ok(0) => Ok(usize::MAX),
-        Ok(most) if number.bytes().all(|byte| byte.is_ascii_digit()) => Ok(most),
-        _ => Err("must be a number, 0 for no limit"),
+    match unsigned(number.as_bytes()).and_then(|most| usize::try_from(most).ok()) {
+        Some(0) => Ok(usize::MAX),
+        Some(most) => Ok(most),
+        None => Err("must be a number, 0 for no limit"),
     }
 }
 

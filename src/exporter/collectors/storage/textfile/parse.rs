@@ -5,6 +5,7 @@
 
 use super::store::{Family, NO_FAMILY, Role, Sample, Store, Text};
 use super::value::{count, float, kind, number};
+use crate::exporter::engine::parse::signed;
 use crate::exporter::engine::seen::mark;
 use crate::text::name::{is_classic_label, is_classic_metric};
 use crate::text::{Kind, Number};
@@ -184,7 +185,7 @@ impl Reader<'_> {
         let mut value = number(value).ok_or("the value is not a number")?;
         let rest = skip_blanks(rest);
         if !rest.is_empty() {
-            return Err(if rest.parse::<i64>().is_ok() {
+            return Err(if signed(rest.as_bytes()).is_some() {
                 "there is a time after the value, which files may not have"
             } else {
                 "something follows the value"

@@ -1,6 +1,7 @@
 //! Words and numbers of the text format. Source: Prometheus documentation, "Exposition formats"; numbers are those of
 //! Go's ParseFloat.
 
+use crate::exporter::engine::parse::unsigned;
 use crate::text::{Kind, Number};
 
 /// The kinds of the text format, in any case.
@@ -17,8 +18,7 @@ pub(super) fn kind(word: &str) -> Option<Kind> {
 
 /// A number that keeps its digits if it is whole.
 pub(super) fn number(text: &str) -> Option<Number> {
-    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
-    match text.parse().ok().filter(|_| digits) {
+    match unsigned(text.as_bytes()) {
         Some(whole) => Some(Number::Unsigned(whole)),
         None => float(text).map(Number::Float),
     }
