@@ -39,7 +39,7 @@ struct Laboratory {
     tree: Tree,
     files: Vec<PathBuf>,
     machine: Machine,
-    sources: Vec<Box<dyn Source>>,
+    sources: Vec<&'static dyn Source>,
     scratch: Scratch,
 }
 
@@ -60,7 +60,7 @@ impl Laboratory {
         ];
         let Ok(Command::Serve(options)) = parse(flags) else { panic!("a command line") };
         let machine = Machine::open(&options.paths).unwrap();
-        let sources = collectors::all().map(|entry| (entry.build)(&options.collectors).unwrap()).collect();
+        let sources = collectors::all().map(|entry| entry.source(&options.collectors).unwrap()).collect();
         let files = tree.files();
         Self { tree, files, machine, sources, scratch: Scratch::default() }
     }

@@ -176,7 +176,7 @@ fn engine_of(options: &Options) -> Result<Engine, Usage> {
     for entry in collectors::all() {
         let default = entry.default && !options.disable_defaults;
         if options.collectors.is_on(&entry.switch).unwrap_or(default) {
-            sources.push((entry, (entry.build)(&options.collectors).map_err(Usage)?));
+            sources.push((entry, entry.source(&options.collectors).map_err(Usage)?));
         }
     }
     Ok(Engine::new(machine, sources, collectors::all()))

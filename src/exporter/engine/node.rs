@@ -3,7 +3,6 @@
 
 use core::fmt;
 use core::sync::atomic::{AtomicU32, Ordering};
-use std::boxed::Box;
 use std::string::String;
 use std::sync::OnceLock;
 use std::time::Instant;
@@ -39,7 +38,7 @@ pub(crate) struct Engine {
 
 struct Enabled {
     name: &'static str,
-    source: Box<dyn Source>,
+    source: &'static dyn Source,
     /// The mark of the last problem that was logged, so that a lasting one is told once; 0 for none.
     told: AtomicU32,
 }
@@ -48,7 +47,7 @@ impl Engine {
     /// The collectors that run: those of `sources`; the names of all others are known as disabled.
     pub(crate) fn new(
         machine: Machine,
-        sources: Vec<(&'static Entry, Box<dyn Source>)>,
+        sources: Vec<(&'static Entry, &'static dyn Source)>,
         all: impl Iterator<Item = &'static Entry>,
     ) -> Self {
         let enabled: Vec<_> = sources

@@ -27,11 +27,29 @@ pub(crate) struct Entry {
     pub(crate) default: bool,
     /// Its further flags.
     pub(crate) flags: &'static [&'static Flag],
+    pub(crate) build: Build,
+}
+
+/// Where a collector comes from.
+pub(crate) enum Build {
+    /// It keeps nothing and follows no flags.
+    Ready(&'static dyn Source),
     /// Makes it, or says in one line which flag it cannot follow.
-    pub(crate) build: fn(&Choices) -> Result<Box<dyn Source>, String>,
+    By(fn(&Choices) -> Result<Box<dyn Source>, String>),
 }
 
 impl Entry {
+    /// The collector, which stays as long as the program.
+    ///
+    /// # Errors
+    /// One line that says which flag it cannot follow.
+    pub(crate) fn source(&self, choices: &Choices) -> Result<&'static dyn Source, String> {
+        match self.build {
+            Build::Ready(source) => Ok(source),
+            Build::By(build) => build(choices).map(|source| &*Box::leak(source)),
+        }
+    }
+
     /// What it is called in `collect[]` and in `node_scrape_collector_success`.
     pub(crate) fn name(&self) -> &'static str {
         self.switch.long.strip_prefix("collector.").unwrap_or(self.switch.long)

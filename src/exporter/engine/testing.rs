@@ -58,8 +58,8 @@ impl Tree {
 
     /// A collector, built with the given flags: `("collector.cpu.guest", "false")` is a switch that is off.
     pub(crate) fn run(&self, entry: &'static Entry, flags: &[(&'static str, &str)]) -> Outcome {
-        let source = (entry.build)(&Choices::of(flags)).unwrap();
-        run(&*source, &self.machine())
+        let source = entry.source(&Choices::of(flags)).unwrap();
+        run(source, &self.machine())
     }
 }
 

@@ -17,7 +17,7 @@ use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::{Pool, Scratch};
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -28,7 +28,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Cpufreq::default())),
+    build: Build::By(|_| Ok(Box::new(Cpufreq::default()))),
 };
 
 #[derive(Default)]

@@ -15,7 +15,7 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, lossy};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -26,7 +26,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Devicetree::default())),
+    build: Build::By(|_| Ok(Box::new(Devicetree::default()))),
 };
 
 #[derive(Default)]

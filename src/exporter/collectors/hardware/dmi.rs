@@ -15,14 +15,14 @@ use crate::exporter::engine::parse::{NO_TEXT, lossy};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::MOST_LABELS;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.dmi", FlagKind::Switch, &["What the firmware of a PC says the machine is."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Dmi::default())),
+    build: Build::By(|_| Ok(Box::new(Dmi::default()))),
 };
 
 #[derive(Default)]
@@ -120,12 +120,12 @@ mod tests {
         tree.write("sys/class/dmi/id/board_name", b"a\xff\xfeb\n");
         let expected = "node_dmi_info{bios_vendor=\"Dell Inc.\",board_name=\"a\u{fffd}b\",\
                         product_name=\"PowerEdge R6515 \\\"x\\\"\",system_vendor=\"Dell Inc.\"} 1\n";
-        let source = (ENTRY.build)(&Choices::default()).unwrap();
+        let source = ENTRY.source(&Choices::default()).unwrap();
         let machine = tree.machine();
-        assert_eq!(run(&*source, &machine).samples(), expected);
+        assert_eq!(run(source, &machine).samples(), expected);
         // It is not read again.
         tree.write("sys/class/dmi/id/bios_vendor", "Other\n");
-        assert_eq!(run(&*source, &machine).samples(), expected);
+        assert_eq!(run(source, &machine).samples(), expected);
     }
 
     #[test]

@@ -16,14 +16,14 @@ use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::{Pool, Scratch};
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.edac", FlagKind::Switch, &["Errors of memory, corrected or not."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Edac::default())),
+    build: Build::By(|_| Ok(Box::new(Edac::default()))),
 };
 
 #[derive(Default)]

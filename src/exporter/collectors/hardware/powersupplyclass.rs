@@ -16,7 +16,7 @@ use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 static IGNORED: Flag = Flag::new(
@@ -29,11 +29,11 @@ pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.powersupplyclass", FlagKind::Switch, &["Batteries, chargers and mains."]),
     default: true,
     flags: &[&IGNORED],
-    build: |choices| {
+    build: Build::By(|choices| {
         // An empty pattern is found in every name.
         let ignored = choices.value(&IGNORED).map(|pattern| regex(&IGNORED, pattern)).transpose()?;
         Ok(Box::new(PowerSupplies { ignored }))
-    },
+    }),
 };
 
 struct PowerSupplies {
@@ -348,7 +348,7 @@ mod tests {
         };
         assert_eq!((lines("^$"), lines("^BAT"), lines("")), (4, 2, 0));
         let wrong = Choices::of(&[("collector.powersupply.ignored-supplies", "(")]);
-        assert!((ENTRY.build)(&wrong).is_err());
+        assert!(ENTRY.source(&wrong).is_err());
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::patience::Answer;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 static ZONE_LABEL: Flag = Flag::new(
@@ -28,7 +28,9 @@ pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.rapl", FlagKind::Switch, &["Energy that processors and memory have used."]),
     default: true,
     flags: &[&ZONE_LABEL],
-    build: |choices| Ok(Box::new(Rapl { zone_label: choices.is_on(&ZONE_LABEL).unwrap_or(false) })),
+    build: Build::By(|choices| {
+        Ok(Box::new(Rapl { zone_label: choices.is_on(&ZONE_LABEL).unwrap_or(false) }))
+    }),
 };
 
 struct Rapl {

@@ -6,7 +6,6 @@
 //! `node_hwmon_in_lcrit_alarm_volts`.
 
 use crate::exporter::engine::path::pieces;
-use std::boxed::Box;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
@@ -15,7 +14,7 @@ use crate::exporter::engine::parse::hexadecimal;
 use crate::exporter::engine::patience::Answer;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -26,7 +25,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(RaspberryPi)),
+    build: Build::Ready(&RaspberryPi),
 };
 
 struct RaspberryPi;

@@ -19,14 +19,14 @@ use crate::exporter::engine::parse::{NO_TEXT, lossy, signed};
 use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.reset_reason", FlagKind::Switch, &["Why the machine was started last."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(ResetReason::default())),
+    build: Build::By(|_| Ok(Box::new(ResetReason::default()))),
 };
 
 #[derive(Default)]
@@ -182,17 +182,17 @@ mod tests {
     #[test]
     fn a_driver_that_comes_late_is_found_and_then_no_one_looks() {
         let tree = Tree::new(&[]);
-        let source = (ENTRY.build)(&Choices::default()).unwrap();
+        let source = ENTRY.source(&Choices::default()).unwrap();
         let machine = tree.machine();
-        assert!(run(&*source, &machine).result.unwrap_err().is_no_data());
+        assert!(run(source, &machine).result.unwrap_err().is_no_data());
         let file = "sys/bus/platform/devices/c360000.pmc/reset_reason";
         tree.write(file, "POWER_ON_RESET\n");
         let expected = "node_reset_reason_info{source=\"reset_reason\",device=\"c360000.pmc\",reason=\"POWER_ON_RESET\"} 1\n";
         for _ in 1..LOOKS {
-            assert_eq!(run(&*source, &machine).samples(), expected);
+            assert_eq!(run(source, &machine).samples(), expected);
         }
         tree.write(file, "OTHER\n");
-        assert_eq!(run(&*source, &machine).samples(), expected);
+        assert_eq!(run(source, &machine).samples(), expected);
     }
 
     proptest! {

@@ -1,8 +1,6 @@
 //! `thermal_zone`: temperatures that the kernel acts upon, and how far cooling devices are turned up. Source:
 //! `/sys/class/thermal`, Documentation/driver-api/thermal/sysfs-api.
 
-use std::boxed::Box;
-
 use rustix::io::Errno;
 
 use super::number_after;
@@ -13,7 +11,7 @@ use crate::exporter::engine::parse::{NO_TEXT, lossy, signed};
 use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -24,7 +22,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(ThermalZone)),
+    build: Build::Ready(&ThermalZone),
 };
 
 struct ThermalZone;

@@ -1,7 +1,6 @@
 //! `watchdog`: what would reset the machine, and whether it did. Source: `/sys/class/watchdog`,
 //! Documentation/ABI/testing/sysfs-class-watchdog, Documentation/watchdog/watchdog-api.
 
-use std::boxed::Box;
 use std::vec::Vec;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
@@ -11,7 +10,7 @@ use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -22,7 +21,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Watchdog)),
+    build: Build::Ready(&Watchdog),
 };
 
 struct Watchdog;

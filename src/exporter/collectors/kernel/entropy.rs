@@ -1,20 +1,18 @@
 //! `entropy`: how much chance the kernel's random numbers have. Source: `/proc/sys/kernel/random`, random(4).
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::gauges::{Gauge, show};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::Page;
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.entropy", FlagKind::Switch, &["Entropy of the kernel's random numbers."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Entropy)),
+    build: Build::Ready(&Entropy),
 };
 
 struct Entropy;

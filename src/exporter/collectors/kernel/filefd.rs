@@ -1,21 +1,19 @@
 //! `filefd`: how many files are open. Source: `/proc/sys/fs/file-nr`, Documentation/admin-guide/sysctl/fs.rst.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.filefd", FlagKind::Switch, &["Open files of the whole system."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Filefd)),
+    build: Build::Ready(&Filefd),
 };
 
 struct Filefd;

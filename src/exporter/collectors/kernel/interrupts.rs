@@ -10,19 +10,19 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_DIGITS, decimal, lines};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.interrupts", FlagKind::Switch, &["Interrupts by processor and device."]),
     default: false,
     flags: &[&INCLUDE, &EXCLUDE, &ZEROS],
-    build: |choices| {
+    build: Build::By(|choices| {
         Ok(Box::new(Interrupts {
             filter: Filter::read(choices, &INCLUDE, &EXCLUDE, None)?,
             zeros: choices.is_on(&ZEROS).unwrap_or(true),
         }))
-    },
+    }),
 };
 
 static INCLUDE: Flag = Flag::new(

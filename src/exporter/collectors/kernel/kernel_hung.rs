@@ -1,22 +1,20 @@
 //! `kernel_hung`: tasks that hung. Source: `/proc/sys/kernel/hung_task_detect_count` (since Linux 6.13),
 //! Documentation/admin-guide/sysctl/kernel.rst.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::unsigned;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.kernel_hung", FlagKind::Switch, &["Tasks that the kernel found hanging."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(KernelHung)),
+    build: Build::Ready(&KernelHung),
 };
 
 struct KernelHung;

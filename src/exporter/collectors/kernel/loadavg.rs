@@ -1,20 +1,18 @@
 //! `loadavg`: how many tasks run or wait for the disk, averaged. Source: `/proc/loadavg`, proc_loadavg(5).
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, float};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.loadavg", FlagKind::Switch, &["Tasks that run or wait for the disk."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Loadavg)),
+    build: Build::Ready(&Loadavg),
 };
 
 struct Loadavg;

@@ -1,22 +1,20 @@
 //! `meminfo`: what the memory is used for. Source: `/proc/meminfo`, proc_meminfo(5),
 //! Documentation/filesystems/proc.rst. Every line is shown, so what a newer kernel adds comes by itself.
 
-use std::boxed::Box;
-
 use super::names::name;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, lines, split_once, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.meminfo", FlagKind::Switch, &["What the memory is used for."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Meminfo)),
+    build: Build::Ready(&Meminfo),
 };
 
 struct Meminfo;

@@ -12,14 +12,14 @@ use crate::exporter::engine::parse::{
 };
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.openwrt", FlagKind::Switch, &["Which OpenWrt runs on which board."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Openwrt { files: Kept::new() })),
+    build: Build::By(|_| Ok(Box::new(Openwrt { files: Kept::new() }))),
 };
 
 struct Openwrt {

@@ -13,14 +13,14 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, float, lossy, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.os", FlagKind::Switch, &["Which distribution the machine runs."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Os { files: Kept::new() })),
+    build: Build::By(|_| Ok(Box::new(Os { files: Kept::new() }))),
 };
 
 struct Os {

@@ -1,14 +1,12 @@
 //! `pressure`: how long tasks waited for what there was too little of. Source: `/proc/pressure`,
 //! Documentation/accounting/psi.rst.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, lines, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 use rustix::io::Errno;
 
@@ -20,7 +18,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Pressure)),
+    build: Build::Ready(&Pressure),
 };
 
 struct Pressure;

@@ -3,8 +3,6 @@
 //!
 //! It opens a file for every process, and one more for every thread of those with several: dear.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::Dir;
 use crate::exporter::engine::gauges::{Gauge, show};
@@ -14,14 +12,14 @@ use crate::exporter::engine::parse::{fields, unsigned};
 use crate::exporter::engine::path::{Path, pieces};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.processes", FlagKind::Switch, &["Processes and threads by their states."]),
     default: false,
     flags: &[],
-    build: |_| Ok(Box::new(Processes)),
+    build: Build::Ready(&Processes),
 };
 
 struct Processes;

@@ -1,14 +1,12 @@
 //! `schedstat`: how long tasks ran and waited on each processor. Source: `/proc/schedstat`,
 //! Documentation/scheduler/sched-stats.rst.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_DIGITS, decimal, fields, lines, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -19,7 +17,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Schedstat)),
+    build: Build::Ready(&Schedstat),
 };
 
 struct Schedstat;

@@ -13,14 +13,14 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::trim;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.selinux", FlagKind::Switch, &["Whether SELinux is there and enforces."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Selinux { config: Kept::new() })),
+    build: Build::By(|_| Ok(Box::new(Selinux { config: Kept::new() }))),
 };
 
 struct Selinux {

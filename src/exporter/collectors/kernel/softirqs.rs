@@ -1,21 +1,19 @@
 //! `softirqs`: soft interrupts by processor. Source: `/proc/softirqs`, Documentation/filesystems/proc.rst.
 
-use std::boxed::Box;
-
 use super::columns::{Row, processors};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_DIGITS, NO_TEXT, decimal, lines, lossy};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.softirqs", FlagKind::Switch, &["Soft interrupts by processor."]),
     default: false,
     flags: &[],
-    build: |_| Ok(Box::new(Softirqs)),
+    build: Build::Ready(&Softirqs),
 };
 
 struct Softirqs;

@@ -7,7 +7,7 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, lines, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::{ProcStat, Scratch};
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -18,7 +18,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[&SOFTIRQ],
-    build: |choices| Ok(Box::new(Stat { softirq: choices.is_on(&SOFTIRQ).unwrap_or(false) })),
+    build: Build::By(|choices| Ok(Box::new(Stat { softirq: choices.is_on(&SOFTIRQ).unwrap_or(false) }))),
 };
 
 static SOFTIRQ: Flag =

@@ -1,20 +1,18 @@
 //! `swap`: where the system swaps to. Source: `/proc/swaps`, proc_swaps(5).
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, fields, lines, lossy, signed};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.swap", FlagKind::Switch, &["Where the system swaps to."]),
     default: false,
     flags: &[],
-    build: |_| Ok(Box::new(Swap)),
+    build: Build::Ready(&Swap),
 };
 
 struct Swap;

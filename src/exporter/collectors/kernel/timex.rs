@@ -1,13 +1,11 @@
 //! `timex`: how well the clock is kept. Source: adjtimex(2).
 
-use std::boxed::Box;
-
 use super::names::name;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::exporter::sys::{Timex, adjtimex};
 use crate::text::{Kind, Number, Page};
 
@@ -17,7 +15,7 @@ pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.timex", FlagKind::Switch, &["How well the clock is kept."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Clock)),
+    build: Build::Ready(&Clock),
 };
 
 struct Clock;

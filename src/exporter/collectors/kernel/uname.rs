@@ -1,7 +1,5 @@
 //! `uname`: which kernel runs on which machine. Source: uname(2).
 
-use std::boxed::Box;
-
 use rustix::system::uname;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
@@ -9,14 +7,14 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, lossy};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.uname", FlagKind::Switch, &["Which kernel runs on which machine."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Uname)),
+    build: Build::Ready(&Uname),
 };
 
 struct Uname;

@@ -13,14 +13,14 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, lines, signed, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Number, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.vmstat", FlagKind::Switch, &["Paging, swapping, page faults, kills."]),
     default: true,
     flags: &[&FIELDS],
-    build: |choices| Ok(Box::new(Vmstat { fields: pattern(choices)? })),
+    build: Build::By(|choices| Ok(Box::new(Vmstat { fields: pattern(choices)? }))),
 };
 
 static FIELDS: Flag = Flag::new(

@@ -13,14 +13,16 @@ use crate::exporter::engine::parse::{NO_TEXT, fields, lines, lossy};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.arp", FlagKind::Switch, &["How many neighbours network devices know."]),
     default: true,
     flags: &[&INCLUDE, &EXCLUDE, &NETLINK],
-    build: |choices| Ok(Box::new(Arp { filter: Filter::read(choices, &INCLUDE, &EXCLUDE, None)? })),
+    build: Build::By(|choices| {
+        Ok(Box::new(Arp { filter: Filter::read(choices, &INCLUDE, &EXCLUDE, None)? }))
+    }),
 };
 
 static INCLUDE: Flag = Flag::new(
@@ -112,7 +114,7 @@ IP address       HW type     Flags       HW address            Mask     Device
         assert_eq!(outcome.result, Ok(()));
         let outcome = tree.run(&ENTRY, &[("collector.arp.device-exclude", "^(eth|ib)")]);
         assert_eq!(outcome.samples(), "node_arp_entries{device=\"wlan0\"} 1\n");
-        assert!((ENTRY.build)(&Choices::of(&[("collector.arp.device-include", "+")])).is_err());
+        assert!(ENTRY.source(&Choices::of(&[("collector.arp.device-include", "+")])).is_err());
     }
 
     #[test]

@@ -3,8 +3,6 @@
 //!
 //! `MASTER/bonding/slaves` names the same devices, but reading it waits for the lock of all network devices.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
@@ -14,7 +12,7 @@ use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::patience::{Answer, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -25,7 +23,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Bonding)),
+    build: Build::Ready(&Bonding),
 };
 
 struct Bonding;

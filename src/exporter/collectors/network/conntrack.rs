@@ -1,15 +1,13 @@
 //! `conntrack`: the connections that the packet filter follows. Source: `/proc/sys/net/netfilter/nf_conntrack_*`, the
 //! kernel's `Documentation/networking/nf_conntrack-sysctl.rst`, and `/proc/net/stat/nf_conntrack`.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::gauges::{Gauge, show};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, hexadecimal, lines};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -20,7 +18,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Conntrack)),
+    build: Build::Ready(&Conntrack),
 };
 
 struct Conntrack;

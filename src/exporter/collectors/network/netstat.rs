@@ -12,20 +12,20 @@ use crate::exporter::engine::parse::{fields, lines, signed, split_once, unsigned
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Number, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.netstat", FlagKind::Switch, &["Counters of the network protocols."]),
     default: true,
     flags: &[&FIELDS],
-    build: |choices| {
+    build: Build::By(|choices| {
         let fields = match choices.value(&FIELDS) {
             Some(pattern) => Fields::Matching(regex(&FIELDS, pattern)?),
             None => Fields::Default,
         };
         Ok(Box::new(Netstat { fields }))
-    },
+    }),
 };
 
 static FIELDS: Flag = Flag::new(
@@ -208,7 +208,7 @@ UdpLite6InErrors                \t25
     fn others_are_shown_if_wanted() {
         let samples = tree().run(&ENTRY, &[("collector.netstat.fields", "^Tcp_M|Type")]).samples();
         assert_eq!(samples, "node_netstat_Tcp_MaxConn -1\nnode_netstat_Icmp6_OutType143 23\n");
-        assert!((ENTRY.build)(&Choices::of(&[("collector.netstat.fields", "[")])).is_err());
+        assert!(ENTRY.source(&Choices::of(&[("collector.netstat.fields", "[")])).is_err());
     }
 
     #[test]

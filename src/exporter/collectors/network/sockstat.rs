@@ -1,8 +1,6 @@
 //! `sockstat`: how many sockets there are, and their memory. Source: `/proc/net/sockstat` and `/proc/net/sockstat6`,
 //! proc_pid_net(5).
 
-use std::boxed::Box;
-
 use rustix::param::page_size;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
@@ -11,7 +9,7 @@ use crate::exporter::engine::parse::{fields, lines, signed, split_once};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -22,7 +20,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Sockstat)),
+    build: Build::Ready(&Sockstat),
 };
 
 struct Sockstat;

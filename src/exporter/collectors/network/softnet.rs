@@ -1,7 +1,6 @@
 //! `softnet`: packets on their way from the devices to the protocols. Source: `/proc/net/softnet_stat`, the kernel's
 //! `net/core/net-procfs.c` and `Documentation/networking/scaling.rst`.
 
-use std::boxed::Box;
 use std::vec::Vec;
 
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
@@ -9,7 +8,7 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_DIGITS, decimal, fields, hexadecimal, lines};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -20,7 +19,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Softnet)),
+    build: Build::Ready(&Softnet),
 };
 
 struct Softnet;

@@ -3,21 +3,19 @@
 //!
 //! The tables are read, not `inet_diag`: they hold the same sockets, and reading them does not load a kernel module.
 
-use std::boxed::Box;
-
 use super::sockets::each;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.tcpstat", FlagKind::Switch, &["TCP connections by their states."]),
     default: false,
     flags: &[],
-    build: |_| Ok(Box::new(Tcpstat)),
+    build: Build::Ready(&Tcpstat),
 };
 
 struct Tcpstat;

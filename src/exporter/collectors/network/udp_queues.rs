@@ -1,20 +1,18 @@
 //! `udp_queues`: what waits in UDP sockets. Source: `/proc/net/udp` and `/proc/net/udp6`, proc_pid_net(5).
 
-use std::boxed::Box;
-
 use super::sockets::each;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.udp_queues", FlagKind::Switch, &["What waits in UDP sockets."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(UdpQueues)),
+    build: Build::Ready(&UdpQueues),
 };
 
 struct UdpQueues;

@@ -1,7 +1,5 @@
 //! `mdadm`: arrays of disks. Source: `/proc/mdstat` and `/sys/block/DEVICE/md`, kernel Documentation/admin-guide/md.rst.
 
-use std::boxed::Box;
-
 use rustix::io::Errno;
 
 use super::lines::{after, find};
@@ -13,7 +11,7 @@ use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -24,7 +22,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Mdadm)),
+    build: Build::Ready(&Mdadm),
 };
 
 struct Mdadm;

@@ -1,8 +1,6 @@
 //! `mmc`: SD cards and eMMC chips, and how worn they are. Source: `/sys/bus/mmc/devices`, kernel
 //! Documentation/driver-api/mmc/mmc-dev-attrs.rst; the meaning of the numbers: JEDEC JESD84-B51, EXT_CSD bytes 267 to 269.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, any_base, fields, lossy};
@@ -11,7 +9,7 @@ use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -22,7 +20,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Mmc)),
+    build: Build::Ready(&Mmc),
 };
 
 struct Mmc;

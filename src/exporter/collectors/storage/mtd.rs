@@ -1,8 +1,6 @@
 //! `mtd`: flash memory chips and their partitions. Source: `/sys/class/mtd`, kernel
 //! Documentation/ABI/testing/sysfs-class-mtd.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
@@ -10,14 +8,14 @@ use crate::exporter::engine::parse::{NO_TEXT, lossy, unsigned};
 use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.mtd", FlagKind::Switch, &["Flash memory chips and their bad blocks."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Mtd)),
+    build: Build::Ready(&Mtd),
 };
 
 struct Mtd;

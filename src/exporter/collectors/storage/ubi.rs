@@ -1,8 +1,6 @@
 //! `ubi`: wear of raw flash memory under UBI, and its volumes. Source: `/sys/class/ubi`, kernel
 //! Documentation/ABI/stable/sysfs-class-ubi.
 
-use std::boxed::Box;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
@@ -11,14 +9,14 @@ use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.ubi", FlagKind::Switch, &["Wear of raw flash memory, and its volumes."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Ubi)),
+    build: Build::Ready(&Ubi),
 };
 
 struct Ubi;

@@ -22,7 +22,7 @@ use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::{Pool, Scratch};
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 static CHIP_INCLUDE: Flag = Flag::new(
@@ -54,13 +54,13 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[&CHIP_INCLUDE, &CHIP_EXCLUDE, &SENSOR_INCLUDE, &SENSOR_EXCLUDE],
-    build: |choices| {
+    build: Build::By(|choices| {
         Ok(Box::new(Hwmon {
             chips: Filter::read(choices, &CHIP_INCLUDE, &CHIP_EXCLUDE, None)?,
             sensors: Filter::read(choices, &SENSOR_INCLUDE, &SENSOR_EXCLUDE, None)?,
             plans: Pool::default(),
         }))
-    },
+    }),
 };
 
 struct Hwmon {

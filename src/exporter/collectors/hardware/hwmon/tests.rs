@@ -221,7 +221,7 @@ fn chips_and_sensors_are_filtered() {
         ("collector.hwmon.chip-include", "a"),
         ("collector.hwmon.chip-exclude", "b"),
     ]);
-    assert!((ENTRY.build)(&both).is_err());
+    assert!(ENTRY.source(&both).is_err());
 }
 
 #[test]

@@ -16,21 +16,21 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_DIGITS, decimal};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::{ProcStat, Scratch};
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.cpu", FlagKind::Switch, &["What the processors spend their time with."]),
     default: true,
     flags: &[&GUEST, &INFO, &FLAGS, &BUGS],
-    build: |choices| {
+    build: Build::By(|choices| {
         Ok(Box::new(Cpu {
             ticks: Mutex::default(),
             topology: Topology::default(),
             guest: choices.is_on(&GUEST).unwrap_or(true),
             info: Info::read(choices)?,
         }))
-    },
+    }),
 };
 
 static GUEST: Flag = Flag::new(

@@ -46,13 +46,13 @@ fn times_of_an_old_kernel() {
 #[test]
 fn times_never_go_back_between_scrapes() {
     let tree = Tree::new(&[("proc/stat", "cpu0 100 0 0 1000\n")]);
-    let (source, machine) = ((ENTRY.build)(&Default::default()).unwrap(), tree.machine());
-    run(&*source, &machine);
+    let (source, machine) = (ENTRY.source(&Default::default()).unwrap(), tree.machine());
+    run(source, &machine);
     tree.write("proc/stat", "cpu0 90 0 0 999\n");
-    let samples = run(&*source, &machine).samples();
+    let samples = run(source, &machine).samples();
     assert!(samples.contains("mode=\"user\"} 1\n") && samples.contains("mode=\"idle\"} 10\n"), "{samples}");
     tree.write("proc/stat", "cpu0 90 0 0 700\n");
-    let samples = run(&*source, &machine).samples();
+    let samples = run(source, &machine).samples();
     assert!(samples.contains("mode=\"user\"} 0.9\n") && samples.contains("mode=\"idle\"} 7\n"), "{samples}");
 }
 
@@ -190,7 +190,7 @@ fn kinds_of_arm() {
 #[test]
 fn a_pattern_that_cannot_be_read_is_refused() {
     let choices = crate::exporter::engine::choices::Choices::of(&[("collector.cpu.info.bugs-include", "(")]);
-    assert!((ENTRY.build)(&choices).err().unwrap().starts_with("--collector.cpu.info.bugs-include=("));
+    assert!(ENTRY.source(&choices).err().unwrap().starts_with("--collector.cpu.info.bugs-include=("));
 }
 
 proptest! {

@@ -17,14 +17,16 @@ use crate::exporter::engine::parse::{NO_TEXT, fields, lossy};
 use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.time", FlagKind::Switch, &["What time it is, where, and by which clock."]),
     default: true,
     flags: &[],
-    build: |_| Ok(Box::new(Time { zone: Zone::new(env::var_os("TZ").map(OsStringExt::into_vec)) })),
+    build: Build::By(|_| {
+        Ok(Box::new(Time { zone: Zone::new(env::var_os("TZ").map(OsStringExt::into_vec)) }))
+    }),
 };
 
 struct Time {

@@ -21,7 +21,7 @@ use crate::exporter::engine::patience::{Answer, Batch, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 use link::{ADDRESS, BROADCAST, Link, Number, Room};
 
@@ -33,13 +33,13 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[&IGNORED, &INVALID_SPEED, &NETLINK],
-    build: |choices| {
+    build: Build::By(|choices| {
         Ok(Box::new(Netclass {
             ignored: ignored(choices)?,
             ignore_invalid_speed: choices.is_on(&INVALID_SPEED).unwrap_or(false),
             netlink: choices.is_on(&NETLINK).unwrap_or(true),
         }))
-    },
+    }),
 };
 
 static IGNORED: Flag = Flag::new(
@@ -449,7 +449,7 @@ mod tests {
         assert!(!samples.contains("-125000") && samples.contains("speed_bytes{device=\"eth0\"}"));
         let samples = tree().run(&ENTRY, &[("collector.netclass.ignored-devices", "^eth")]).samples();
         assert!(!samples.contains("eth0") && samples.contains("lo0"));
-        assert!((ENTRY.build)(&Choices::of(&[("collector.netclass.ignored-devices", "(")])).is_err());
+        assert!(ENTRY.source(&Choices::of(&[("collector.netclass.ignored-devices", "(")])).is_err());
     }
 
     #[test]

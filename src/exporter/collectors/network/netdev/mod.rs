@@ -23,14 +23,14 @@ use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.netdev", FlagKind::Switch, &["Traffic of network devices."]),
     default: true,
     flags: &[&INCLUDE, &EXCLUDE, &ADDRESSES, &ALIAS, &DETAILED, &NETLINK],
-    build,
+    build: Build::By(build),
 };
 
 static INCLUDE: Flag = Flag::new(

@@ -3,8 +3,6 @@
 
 mod nl80211;
 
-use std::boxed::Box;
-
 use nl80211::{Info, Network, Station, kind};
 use rustix::io::Errno;
 
@@ -16,7 +14,7 @@ use crate::exporter::engine::patience::{Answer, Batch, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Number, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -27,7 +25,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: false,
     flags: &[],
-    build: |_| Ok(Box::new(Wifi)),
+    build: Build::Ready(&Wifi),
 };
 
 struct Wifi;

@@ -13,7 +13,7 @@ use crate::exporter::engine::parse::{NO_TEXT, fields, lossy, split_once, unsigne
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::mark;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Number, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -24,10 +24,10 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[&EXCLUDE, &INCLUDE],
-    build: |choices| {
+    build: Build::By(|choices| {
         let devices = Filter::read(choices, &INCLUDE, &EXCLUDE, Some(is_excluded))?;
         Ok(Box::new(Diskstats { devices }))
-    },
+    }),
 };
 
 static EXCLUDE: Flag = Flag::new(

@@ -26,7 +26,7 @@ use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::mark;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 use mount::{Mount, decoded};
 
@@ -38,7 +38,7 @@ pub(super) static ENTRY: Entry = Entry {
     ),
     default: true,
     flags: &[&POINTS_EXCLUDE, &POINTS_INCLUDE, &TYPES_EXCLUDE, &TYPES_INCLUDE, &OVERLAY_ROOT],
-    build: |choices| Ok(Box::new(Filesystem::new(choices)?)),
+    build: Build::By(|choices| Ok(Box::new(Filesystem::new(choices)?))),
 };
 
 static POINTS_EXCLUDE: Flag = Flag::new(

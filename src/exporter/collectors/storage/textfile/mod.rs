@@ -25,7 +25,7 @@ use crate::exporter::engine::patience::{Answer, Batch, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::mark;
-use crate::exporter::engine::source::{Entry, Source};
+use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 use files::{Found, found};
 use merge::{ERROR, MTIME, Merge};
@@ -38,13 +38,13 @@ pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.textfile", FlagKind::Switch, &["Metrics that others leave in files."]),
     default: true,
     flags: &[&DIRECTORY],
-    build: |choices| {
+    build: Build::By(|choices| {
         let textfile = Textfile::new(choices)?;
         if !textfile.directories.is_empty() {
             FAMILIES.want();
         }
         Ok(Box::new(textfile))
-    },
+    }),
 };
 
 static DIRECTORY: Flag = Flag::new(
