@@ -4,5 +4,7 @@ use std::env;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    scrapeport::exporter::run(env::args_os().skip(1))
+    let mut arguments = env::args_os();
+    let _name = arguments.next();
+    scrapeport::exporter::run(arguments)
 }

@@ -20,6 +20,7 @@ mod sys;
 #[cfg(feature = "web-config")]
 mod terminal;
 
+use std::boxed::Box;
 use std::ffi::OsString;
 use std::io;
 use std::process::ExitCode;
@@ -70,7 +71,8 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let done = cli::parse(arguments).and_then(|command| match command {
         Command::Serve(options) => {
             logger::install(options.log_level, options.log_format);
-            serve(&options)
+            // As long as the program.
+            serve(Box::leak(options))
         }
         #[cfg(feature = "web-config")]
         Command::Check(files) => check::run(&files),

@@ -169,8 +169,8 @@ fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAdd
 #[cfg(not(feature = "names"))]
 fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr>> {
     if host.eq_ignore_ascii_case("localhost") {
-        let own = [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()];
-        return Ok(own.map(|address| SocketAddr::new(address, port)).into_iter().take(2));
+        let own = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
+        return Ok(own.into_iter().take(2));
     }
     let zoned = host.split_once('%').and_then(|(address, zone)| Some((address.parse().ok()?, zone)));
     let Some((address, zone)) = zoned else {

@@ -28,7 +28,8 @@ pub(super) fn expand(arguments: impl IntoIterator<Item = OsString>) -> Result<Ve
     while let Some(argument) = waiting.pop() {
         if argument == "--" {
             expanded.push(argument);
-            expanded.extend(waiting.drain(..).rev());
+            waiting.reverse();
+            expanded.append(&mut waiting);
             break;
         }
         let Some(name) = argument.as_bytes().strip_prefix(b"@") else {
@@ -52,9 +53,12 @@ pub(super) fn expand(arguments: impl IntoIterator<Item = OsString>) -> Result<Ve
                 shown(name)
             )));
         }
-        let lines = text.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-        let lines = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#"));
-        waiting.extend(lines.map(|line| OsStr::from_bytes(line).to_os_string()).rev());
+        for line in text.rsplit(|byte| *byte == b'\n') {
+            let line = line.strip_suffix(b"\r").unwrap_or(line);
+            if !line.is_empty() && !line.starts_with(b"#") {
+                waiting.push(OsStr::from_bytes(line).to_os_string());
+            }
+        }
     }
     Ok(expanded)
 }
