@@ -10,6 +10,7 @@ pub mod fuzz;
 #[cfg(feature = "web-config")]
 mod hash_password;
 mod logger;
+mod packed;
 mod page;
 mod prefix;
 mod reload;

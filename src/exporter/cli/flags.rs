@@ -10,6 +10,8 @@ pub(crate) struct Flag {
     pub(crate) long: &'static str,
     pub(super) short: Option<char>,
     pub(super) kind: Kind,
+    /// Elsewhere it is in the help texts alone, which are packed.
+    #[cfg(test)]
     pub(super) help: &'static [&'static str],
 }
 
@@ -37,7 +39,15 @@ impl Eq for Flag {}
 
 impl Flag {
     pub(crate) const fn new(long: &'static str, kind: Kind, help: &'static [&'static str]) -> Self {
-        Self { long, short: None, kind, help }
+        #[cfg(not(test))]
+        let _ = help;
+        Self {
+            long,
+            short: None,
+            kind,
+            #[cfg(test)]
+            help,
+        }
     }
 
     /// Whether it is about one collector, or about which of them run.

@@ -6,12 +6,12 @@
 
 mod assembly;
 mod digest;
-mod packed;
 
 use std::string::String;
 
 use assembly::{joined, lean, lean_length, length};
 
+use super::packed;
 use crate::http::route::{Document, LONGEST_FIELDS};
 
 /// Says that the answer depends on who asks.

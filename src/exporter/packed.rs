@@ -1,5 +1,5 @@
-//! The page takes less than half of its room in the program: the compiler packs it, and it is unpacked for whoever
-//! wants to see it. A library that unpacks is as large as what is won.
+//! The device page and the help take less than half of their room in the program: the compiler packs them, and they are
+//! unpacked for whoever wants to see them. A library that unpacks is as large as what is won.
 //!
 //! Bits, the lowest of a byte first. A text is a row of pieces, until its length is reached: 0 and the seven bits of an
 //! ASCII character; or 1, a distance and a length, for bytes that stand so far back already (J. Ziv and A. Lempel, 1977).
