@@ -1,7 +1,7 @@
 //! One TLS connection over another transport: the handshake, then plain bytes in and out.
 //!
-//! Records are read and written through memory that a thread has from its start, so what a connection takes from the
-//! heap is rustls's own state. A kept request costs one read and one write below; a ticket leaves with the first
+//! Records are read into memory that a connection is lent, and put together in memory that it has only meanwhile; so what
+//! it takes from the heap is rustls's own state. A kept request costs one read and one write below; a ticket leaves with the first
 //! response, the farewell with the last.
 
 mod memory;
@@ -271,7 +271,9 @@ impl<'a> Session<'a> {
             self.queued += data.encode(&mut self.output.get()[self.queued..]).unwrap_or(0);
         }
         let queued = core::mem::take(&mut self.queued);
-        if queued > 0 && self.below.write(&self.output.get()[..queued]).is_ok() {
+        let sent = queued > 0 && self.below.write(&self.output.get()[..queued]).is_ok();
+        self.output.give_back();
+        if sent {
             drain(self.below, self.input);
         }
     }
@@ -355,6 +357,7 @@ impl Transport for Session<'_> {
     fn read(&mut self, into: &mut [u8], phase: Phase) -> Result<usize, Gone> {
         if phase == Phase::Linger && self.state == State::Broken {
             // What comes now matters to nobody; it is only to have come.
+            self.output.give_back();
             return self.below.read(self.input, phase);
         }
         if !self.pending.is_empty() {

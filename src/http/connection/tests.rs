@@ -1154,3 +1154,20 @@ fn documents_are_counted_by_their_status_and_are_no_scrapes() {
     assert_eq!(seen, [(302, false, true), (200, false, false)]);
     assert_eq!(answered[0].bytes, client.output.len() as u64);
 }
+
+#[test]
+fn nobody_holds_a_page_while_a_client_is_waited_for() {
+    let pages = Buffers::pages(&Limits::DEFAULT, 1);
+    let mut buffers = Buffers::new(&Limits::DEFAULT, &pages);
+    let input = "GET / HTTP/1.1\r\n\r\nPOST / HTTP/1.1\r\nContent-Length: 5\r\n\r\n12345GET /a HTTP/1.1\r\n\r\nGET  / HTTP/1.1\r\n\r\nmore";
+    let reads = std::rc::Rc::new(core::cell::Cell::new(0));
+    let (counted, watched) = (std::rc::Rc::clone(&reads), Arc::clone(&pages));
+    let client = Client::new(input).in_pieces(move || {
+        assert_eq!(watched.free(), 1);
+        counted.set(counted.get() + 1);
+        7
+    });
+    let client = client.talk(&MetricsHandler::new(&LARGE), &mut buffers, &Books::default());
+    assert!(reads.get() > 10 && client.writes.len() > 3, "{} {}", reads.get(), client.writes.len());
+    assert_eq!(pages.free(), 1);
+}

@@ -270,6 +270,28 @@ fn without_a_context_the_client_is_told_so() {
 }
 
 #[test]
+fn memory_for_records_is_given_back_while_a_client_is_waited_for() {
+    for versions in BOTH {
+        let records = Memory::records(1);
+        let mut memory = Memory::new(&records);
+        let mut peer = Peer::with_tls(client(None, versions), [ask(), ask()]);
+        let mut session = Session::accept(&Fixed::new(&settings()), &mut peer, &mut memory).unwrap();
+        // A ticket of TLS 1.3 waits for the first response.
+        let waits = usize::from(versions != BOTH[0]);
+        session.read(&mut [0; 64], Phase::Head).unwrap();
+        assert_eq!(records.free(), 1 - waits);
+        session.write(b"answer").unwrap();
+        session.read(&mut [0; 64], Phase::Idle).unwrap();
+        assert_eq!(records.free(), 1);
+        session.write(b"answer").unwrap();
+        assert_eq!(session.read(&mut [0; 64], Phase::Idle), Err(Gone::TimedOut));
+        assert_eq!(records.free(), 1);
+        session.close();
+        assert_eq!(records.free(), 1);
+    }
+}
+
+#[test]
 fn a_record_in_part_is_no_idle_connection() {
     let record = Step::Raw(vec![23, 3, 3]);
     let mut peer = peer([ask(), record.clone(), record]);

@@ -137,8 +137,11 @@ mod tests {
 
     use super::*;
 
+    /// The name, the flags, and what else is told.
+    type Told<'a> = (&'a [u8], u32, &'a [(u16, &'a [u8])]);
+
     /// An answer as the kernel gives it.
-    fn answer(links: &[(&[u8], u32, &[(u16, &[u8])])]) -> Vec<u8> {
+    fn answer(links: &[Told<'_>]) -> Vec<u8> {
         let mut answer = Vec::new();
         for (name, flags, attributes) in links {
             let mut head = [0; HEAD];

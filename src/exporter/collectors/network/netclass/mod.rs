@@ -1,11 +1,14 @@
 //! `netclass`: what network devices are, and how they stand. Source: `/sys/class/net/*`, the kernel's
 //! `Documentation/ABI/testing/sysfs-class-net`; of this machine most of it from rtnetlink(7), which tells of all devices
-//! at once: six files a device are left of 22.
+//! at once: six files a device are left of 22. Both are asked and compared when a device is new.
 
 mod link;
 
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::boxed::Box;
 use std::string::String;
+use std::time::Instant;
+use std::vec::Vec;
 
 use regex_lite::Regex;
 
@@ -17,10 +20,10 @@ use crate::exporter::engine::names::Names;
 use crate::exporter::engine::netlink::Peer;
 use crate::exporter::engine::parse::{NO_TEXT, any_base, lossy, trim};
 use crate::exporter::engine::path::joined;
-use crate::exporter::engine::patience::{Answer, Batch, Question};
+use crate::exporter::engine::patience::{Answer, Batch, PATIENCE_FOR_ALL, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
-use crate::exporter::engine::seen::Seen;
+use crate::exporter::engine::seen::{Seen, mark};
 use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 use link::{ADDRESS, BROADCAST, Link, Number, Room};
@@ -38,6 +41,8 @@ pub(super) static ENTRY: Entry = Entry {
             ignored: ignored(choices)?,
             ignore_invalid_speed: choices.is_on(&INVALID_SPEED).unwrap_or(false),
             netlink: choices.is_on(&NETLINK).unwrap_or(true),
+            known: AtomicU32::new(0),
+            strikes: AtomicU32::new(0),
         }))
     }),
 };
@@ -70,7 +75,14 @@ struct Netclass {
     ignored: Option<Regex>,
     ignore_invalid_speed: bool,
     netlink: bool,
+    /// A mark of the devices of which both sources told the same; 0 if there are none.
+    known: AtomicU32,
+    /// How often rtnetlink has told something else than the files, or nothing.
+    strikes: AtomicU32,
 }
+
+/// After so many, rtnetlink is not asked any more: this sysfs is of another network namespace.
+const STRIKES: u32 = 3;
 
 const CLASS: &str = "class/net";
 
@@ -131,7 +143,7 @@ static NUMBERS: [Attribute; 17] = [
     ),
     // Rtnetlink mixes in what the device does at the moment.
     gauge(FLAGS, Number::File, "node_network_flags", "The flags of the device, netdevice(7)."),
-    gauge("ifindex", Number::Index, "node_network_iface_id", "The index of the device."),
+    gauge(INDEX, Number::Index, "node_network_iface_id", "The index of the device."),
     gauge(
         "iflink",
         Number::Below,
@@ -163,6 +175,7 @@ static NUMBERS: [Attribute; 17] = [
 ];
 
 const FLAGS: &str = "flags";
+const INDEX: &str = "ifindex";
 const SPEED: &str = "speed";
 
 /// Attributes that are texts, as they are called in `node_network_info`. Of these only one is in a file alone.
@@ -192,24 +205,16 @@ impl Source for Netclass {
         let found = machine.sysfs.list(CLASS, more_names);
         found.map_err(|errno| Problem::unreadable(CLASS, errno))?;
         self.choose(more_names, names, seen);
-        // Another sysfs than this machine's tells of other devices.
-        let told = self.netlink && machine.sys == "/sys" && {
-            ask(names, batch, true);
-            machine.patience.ask(batch, &|| page.is_expired());
-            matches!(batch.answer(0), Answer::Text(_))
-        };
-        if !told {
-            ask(names, batch, false);
-            machine.patience.ask(batch, &|| page.is_expired());
+        let begun = Instant::now();
+        let mut asked = self.what_to_ask(machine);
+        ask(names, batch, asked);
+        machine.patience.ask(batch, &|| page.is_expired());
+        if !self.trusts(&Devices::new(batch, asked, names, numbers), names) && asked == Asked::Told {
+            asked = Asked::Files;
+            ask(names, batch, asked);
+            machine.patience.ask(batch, &|| page.is_expired() || begun.elapsed() >= PATIENCE_FOR_ALL);
         }
-        let told = match batch.answer(0) {
-            Answer::Text(answer) if told => {
-                Link::find_all(answer, names, numbers);
-                Some((answer, numbers.as_slice()))
-            }
-            _ => None,
-        };
-        let devices = Devices { batch, told };
+        let devices = Devices::new(batch, asked, names, numbers);
         write_state(names, &devices, page);
         for (place, attribute) in NUMBERS.iter().enumerate() {
             let mut family = page.family(attribute.kind, attribute.name, attribute.help);
@@ -232,6 +237,38 @@ impl Source for Netclass {
 }
 
 impl Netclass {
+    fn what_to_ask(&self, machine: &Machine) -> Asked {
+        if !self.netlink || machine.sys != "/sys" || self.strikes.load(Relaxed) >= STRIKES {
+            Asked::Files
+        } else if self.known.load(Relaxed) == 0 {
+            Asked::Both
+        } else {
+            Asked::Told
+        }
+    }
+
+    /// Whether what rtnetlink has told can be shown: a sysfs may be of another network namespace than this process, and
+    /// is as long as both run. So the same devices must have been found in both before.
+    fn trusts(&self, devices: &Devices<'_>, names: &Names) -> bool {
+        let mark = devices.mark(names);
+        let strike = || self.strikes.fetch_add(1, Relaxed);
+        match (devices.asked, mark) {
+            (Asked::Files, _) => return false,
+            (Asked::Told, Some(mark)) if mark == self.known.load(Relaxed) => return true,
+            (Asked::Told, _) => self.known.store(0, Relaxed),
+            (Asked::Both, Some(mark)) if devices.agree(names) => {
+                self.strikes.store(0, Relaxed);
+                self.known.store(mark, Relaxed);
+                return false;
+            }
+            (Asked::Both, _) => {}
+        }
+        if devices.asked == Asked::Both || mark.is_none() {
+            strike();
+        }
+        false
+    }
+
     fn choose(&self, all: &Names, chosen: &mut Names, seen: &mut Seen) {
         chosen.clear();
         seen.clear();
@@ -246,16 +283,26 @@ impl Netclass {
     }
 }
 
-/// Asks for all devices at once and for what is in files alone, or for all files. A driver answers for `speed` and
-/// `duplex`, so that these may hang, and what waits for the same lock.
-fn ask(names: &Names, batch: &mut Batch, told: bool) {
+/// What is asked about the devices.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Asked {
+    /// All files.
+    Files,
+    /// All files, and rtnetlink to compare them with.
+    Both,
+    /// Rtnetlink, and what is in files alone.
+    Told,
+}
+
+/// A driver answers for `speed` and `duplex`, so that these may hang, and what waits for the same lock.
+fn ask(names: &Names, batch: &mut Batch, asked: Asked) {
     batch.clear();
-    if told {
+    if asked != Asked::Files {
         batch.ask(Question::Netlink(Peer::Route), link::request());
     }
     for name in names.iter() {
         let files = NUMBERS.iter().map(|number| number.file).chain(TEXTS).enumerate();
-        for (_, file) in files.filter(|(place, _)| !told || only_in_file(*place)) {
+        for (_, file) in files.filter(|(place, _)| asked != Asked::Told || only_in_file(*place)) {
             batch.ask(Question::Sysfs, joined(&[CLASS.as_bytes(), b"/", name, b"/", file.as_bytes()]));
         }
     }
@@ -264,17 +311,30 @@ fn ask(names: &Names, batch: &mut Batch, told: bool) {
 /// The answers.
 struct Devices<'a> {
     batch: &'a Batch,
+    asked: Asked,
     /// What rtnetlink has told, and where of each device.
     told: Option<(&'a [u8], &'a [u64])>,
 }
 
 impl<'a> Devices<'a> {
+    fn new(batch: &'a Batch, asked: Asked, names: &Names, places: &'a mut Vec<u64>) -> Self {
+        let told = match batch.answer(0) {
+            Answer::Text(answer) if asked != Asked::Files => {
+                Link::find_all(answer, names, places);
+                Some((answer, places.as_slice()))
+            }
+            _ => None,
+        };
+        Self { batch, asked, told }
+    }
+
     /// What a file holds.
     fn file(&self, device: usize, place: usize) -> Option<&'a [u8]> {
-        self.batch.text(match self.told {
-            None => device * QUESTIONS + place,
-            Some(_) if !only_in_file(place) => return None,
-            Some(_) => 1 + device * files_before(QUESTIONS) + files_before(place),
+        self.batch.text(match self.asked {
+            Asked::Files => device * QUESTIONS + place,
+            Asked::Both => 1 + device * QUESTIONS + place,
+            Asked::Told if !only_in_file(place) => return None,
+            Asked::Told => 1 + device * files_before(QUESTIONS) + files_before(place),
         })
     }
 
@@ -283,8 +343,43 @@ impl<'a> Devices<'a> {
         Link::at(answer, *places.get(device)?)
     }
 
+    /// The link that is shown instead of the files.
+    fn shown_link(&self, device: usize) -> Option<Link<'a>> {
+        self.link(device).filter(|_| self.asked == Asked::Told)
+    }
+
+    /// A mark of the devices, if rtnetlink has told of any: of their names, indexes and addresses.
+    fn mark(&self, names: &Names) -> Option<u32> {
+        self.told?;
+        let all = names.iter().enumerate().fold(0_u64, |before, (device, name)| {
+            let link = self.link(device);
+            let index = link.and_then(|link| link.number(Number::Index)).unwrap_or(0);
+            let mut room = [0; size_of::<Room>()];
+            let address = link.map_or(&b""[..], |link| link.address(ADDRESS, &mut room));
+            mark(&[&before.to_ne_bytes(), name, &index.to_ne_bytes(), address])
+        });
+        // Never 0, which stands for none.
+        Some(((all >> 32) ^ all) as u32 | 1)
+    }
+
+    /// Whether rtnetlink tells of each device that has files, and knows it by the same index and address.
+    fn agree(&self, names: &Names) -> bool {
+        let index = NUMBERS.iter().position(|attribute| attribute.file == INDEX).unwrap_or(0);
+        (0..names.len()).all(|device| {
+            let mut room = [0; size_of::<Room>()];
+            match self.link(device) {
+                None => (0..QUESTIONS).all(|place| self.file(device, place).is_none()),
+                Some(link) => {
+                    let address = self.file(device, NUMBERS.len()).unwrap_or_default();
+                    self.file(device, index).and_then(any_base) == link.number(Number::Index)
+                        && address == link.address(ADDRESS, &mut room)
+                }
+            }
+        })
+    }
+
     fn number(&self, device: usize, place: usize) -> Option<i64> {
-        match (self.link(device), NUMBERS.get(place)) {
+        match (self.shown_link(device), NUMBERS.get(place)) {
             (Some(link), Some(attribute)) if !only_in_file(place) => link.number(attribute.told),
             _ => any_base(self.file(device, place)?),
         }
@@ -294,7 +389,7 @@ impl<'a> Devices<'a> {
     where
         'a: 'r,
     {
-        let Some(link) = self.link(device) else {
+        let Some(link) = self.shown_link(device) else {
             return self.file(device, NUMBERS.len() + place).unwrap_or_default();
         };
         match place {
@@ -308,9 +403,9 @@ impl<'a> Devices<'a> {
 
     /// A file beside the devices has no attributes, nor has a device that has just gone.
     fn is_there(&self, device: usize) -> bool {
-        match self.told {
-            Some(_) => self.link(device).is_some(),
-            None => (0..QUESTIONS).any(|place| self.file(device, place).is_some()),
+        match self.asked {
+            Asked::Told => self.link(device).is_some(),
+            _ => (0..QUESTIONS).any(|place| self.file(device, place).is_some()),
         }
     }
 }
@@ -452,21 +547,48 @@ mod tests {
         assert!(ENTRY.source(&Choices::of(&[("collector.netclass.ignored-devices", "(")])).is_err());
     }
 
+    fn netclass(netlink: bool) -> Netclass {
+        let (known, strikes) = (AtomicU32::new(0), AtomicU32::new(0));
+        Netclass { ignored: None, ignore_invalid_speed: false, netlink, known, strikes }
+    }
+
     #[test]
     fn rtnetlink_tells_what_the_files_hold() {
         let machine = Machine::open(&Paths::default()).unwrap();
-        let samples = |netlink: &str| {
-            let source = (ENTRY.build)(&Choices::of(&[("collector.netclass.netlink", netlink)])).unwrap();
-            let outcome = run(&*source, &machine);
+        let samples = |source: &Netclass| {
+            let outcome = run(source, &machine);
             assert_eq!(outcome.result, Ok(()));
             outcome.assert_sound();
             outcome.samples()
         };
-        let told = samples("true");
-        assert!(told.contains("node_network_info{device=\"lo\",") && told.contains("node_network_iface_id{"));
-        // Somebody may change a device just now.
-        let is_same = (0..5).any(|_| samples("true") == samples("false"));
-        assert!(is_same, "{told}{}", samples("false"));
+        let (files, told) = (netclass(false), netclass(true));
+        assert_eq!((files.what_to_ask(&machine), told.what_to_ask(&machine)), (Asked::Files, Asked::Both));
+        let mut asked = Vec::new();
+        // Both are compared, then one is believed. Somebody may change a device just now, or it is another namespace.
+        for _ in 0..4 {
+            asked.push(told.what_to_ask(&machine));
+            let is_same = (0..5).any(|_| samples(&told) == samples(&files));
+            assert!(is_same, "{}{}", samples(&told), samples(&files));
+        }
+        assert!(samples(&files).contains("node_network_info{device=\"lo\","));
+        assert_eq!(asked[0], Asked::Both);
+        assert!(asked.contains(&Asked::Told) || told.strikes.load(Relaxed) > 0, "{asked:?}");
+    }
+
+    #[test]
+    fn another_namespace_is_not_believed() {
+        let machine = Machine::open(&Paths::default()).unwrap();
+        let told = netclass(true);
+        // Devices that were others when both were compared.
+        told.known.store(7, Relaxed);
+        assert_eq!(told.what_to_ask(&machine), Asked::Told);
+        let outcome = run(&told, &machine);
+        assert!(outcome.samples().contains("node_network_iface_id{device=\"lo\"} 1\n"));
+        assert_eq!((told.known.load(Relaxed), told.what_to_ask(&machine)), (0, Asked::Both));
+        told.strikes.store(STRIKES, Relaxed);
+        assert_eq!(told.what_to_ask(&machine), Asked::Files);
+        let elsewhere = Tree::new(&[("sys/class/net/eth0/ifindex", "2\n")]);
+        assert_eq!(netclass(true).what_to_ask(&elsewhere.machine()), Asked::Files);
     }
 
     #[test]
