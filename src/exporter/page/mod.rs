@@ -43,6 +43,8 @@ impl DevicePage {
         let mut page = String::with_capacity(whole.len() + self.metrics.len());
         for part in whole.split_inclusive('"') {
             if part == "metrics\"" && page.ends_with("href=\"") {
+                // What stands before a colon would be a scheme (RFC 3986 §4.2).
+                page.push_str(if self.metrics.contains(':') { "./" } else { "" });
                 self.metrics.chars().for_each(|character| push_escaped(&mut page, character));
                 page.push('"');
             } else {
@@ -169,6 +171,7 @@ mod tests {
         let other = html(Some(b"m/\"<x>&y"));
         assert_eq!(other.matches("<a href=\"m/&quot;&lt;x>&amp;y\">").count(), 2);
         assert!(!other.contains("href=\"metrics\""));
+        assert_eq!(html(Some(b"a:b")).matches("<a href=\"./a:b\">").count(), 2);
     }
 
     #[test]
