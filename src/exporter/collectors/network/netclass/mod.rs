@@ -2,6 +2,7 @@
 //! `Documentation/ABI/testing/sysfs-class-net`; of this machine most of it from rtnetlink(7), which tells of all devices
 //! at once: six files a device are left of 22. Both are asked and compared when a device is new.
 
+mod attributes;
 mod link;
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -26,6 +27,9 @@ use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::{Seen, mark};
 use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
+use attributes::{
+    DUPLEX, FLAGS, INDEX, NUMBERS, OPERSTATE, QUESTIONS, SPEED, TEXTS, files_before, only_in_file,
+};
 use link::{ADDRESS, BROADCAST, Link, Number, Room};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -85,119 +89,6 @@ struct Netclass {
 const STRIKES: u32 = 3;
 
 const CLASS: &str = "class/net";
-
-/// An attribute that is a number.
-struct Attribute {
-    file: &'static str,
-    told: Number,
-    kind: Kind,
-    name: &'static str,
-    help: &'static str,
-}
-
-const fn gauge(file: &'static str, told: Number, name: &'static str, help: &'static str) -> Attribute {
-    Attribute { file, told, kind: Kind::Gauge, name, help }
-}
-
-const fn counter(file: &'static str, told: Number, name: &'static str, help: &'static str) -> Attribute {
-    Attribute { file, told, kind: Kind::Counter, name, help }
-}
-
-static NUMBERS: [Attribute; 17] = [
-    gauge(
-        "addr_assign_type",
-        Number::File,
-        "node_network_address_assign_type",
-        "How the hardware address was chosen.",
-    ),
-    gauge("carrier", Number::Carrier, "node_network_carrier", "Whether the device has a carrier."),
-    counter(
-        "carrier_changes",
-        Number::Word(35),
-        "node_network_carrier_changes_total",
-        "How often the carrier came or went.",
-    ),
-    counter(
-        "carrier_down_count",
-        Number::Word(48),
-        "node_network_carrier_down_changes_total",
-        "How often the carrier went.",
-    ),
-    counter(
-        "carrier_up_count",
-        Number::Word(47),
-        "node_network_carrier_up_changes_total",
-        "How often the carrier came.",
-    ),
-    gauge(
-        "dev_id",
-        Number::File,
-        "node_network_device_id",
-        "The number of the device among those of one hardware address.",
-    ),
-    gauge(
-        "dormant",
-        Number::Dormant,
-        "node_network_dormant",
-        "Whether the device waits for something else, as for a login.",
-    ),
-    // Rtnetlink mixes in what the device does at the moment.
-    gauge(FLAGS, Number::File, "node_network_flags", "The flags of the device, netdevice(7)."),
-    gauge(INDEX, Number::Index, "node_network_iface_id", "The index of the device."),
-    gauge(
-        "iflink",
-        Number::Below,
-        "node_network_iface_link",
-        "The index of the device below this one, or its own.",
-    ),
-    gauge(
-        "link_mode",
-        Number::Byte(17),
-        "node_network_iface_link_mode",
-        "Who says that the device is up: 0 the driver, 1 a program.",
-    ),
-    gauge("mtu", Number::Word(4), "node_network_mtu_bytes", "The largest packet that is sent, in bytes."),
-    gauge("name_assign_type", Number::File, "node_network_name_assign_type", "How the name was chosen."),
-    gauge("netdev_group", Number::Word(27), "node_network_net_dev_group", "The group of the device."),
-    gauge(
-        "type",
-        Number::Type,
-        "node_network_protocol_type",
-        "What the device carries: the number of the hardware type.",
-    ),
-    gauge(SPEED, Number::File, "node_network_speed_bytes", "The speed of the link, in bytes per second."),
-    gauge(
-        "tx_queue_len",
-        Number::Word(13),
-        "node_network_transmit_queue_length",
-        "How many packets wait to be sent at most.",
-    ),
-];
-
-const FLAGS: &str = "flags";
-const INDEX: &str = "ifindex";
-const SPEED: &str = "speed";
-
-/// Attributes that are texts, as they are called in `node_network_info`. Of these only one is in a file alone.
-const TEXTS: [&str; 5] = ["address", "broadcast", "duplex", "operstate", "ifalias"];
-const DUPLEX: usize = 2;
-const OPERSTATE: usize = 3;
-
-/// What there is to ask about one device: the numbers, then the texts.
-const QUESTIONS: usize = NUMBERS.len() + TEXTS.len();
-
-/// Whether it is in a file alone.
-fn only_in_file(place: usize) -> bool {
-    match NUMBERS.get(place) {
-        Some(attribute) => matches!(attribute.told, Number::File),
-        None => place == NUMBERS.len() + DUPLEX,
-    }
-}
-
-/// How much is, of what comes before this place.
-fn files_before(place: usize) -> usize {
-    (0..place).filter(|place| only_in_file(*place)).count()
-}
 
 impl Source for Netclass {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
