@@ -338,16 +338,24 @@ fn histograms_and_gauges_are_written_as_those_of_rust() {
     );
 }
 
-thread_local! {
-    /// How often a page of this thread has asked: the tests beside make pages of the same metrics.
-    static ASKED: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
-}
-
 /// The number that `user` leads to; NaN if it leads nowhere.
 unsafe extern "C" fn told(user: *mut c_void) -> f64 {
-    ASKED.set(ASKED.get() + 1);
     let number = unsafe { user.cast::<AtomicU64>().as_ref() };
     number.map_or(f64::NAN, |number| f64::from_bits(number.load(Relaxed)))
+}
+
+/// A function like [`told`] that nobody else asks, and how often a page of this thread has: the tests beside make pages
+/// of the same metrics.
+macro_rules! counted {
+    ($function:ident, $count:ident) => {
+        thread_local! {
+            static $count: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
+        }
+        unsafe extern "C" fn $function(user: *mut c_void) -> f64 {
+            $count.set($count.get() + 1);
+            unsafe { told(user) }
+        }
+    };
 }
 
 fn number(value: f64) -> (&'static AtomicU64, *mut c_void) {
@@ -357,13 +365,14 @@ fn number(value: f64) -> (&'static AtomicU64, *mut c_void) {
 
 #[test]
 fn a_gauge_asks_its_function_at_each_scrape() {
+    counted!(counted, ASKED);
     let (value, user) = number(1.5);
     let labels = [label(c"of", c"function"), label(c"n", c"1")];
-    let asked = static_gauge_function(c"asked", &labels, Some(told), user);
+    let asked = static_gauge_function(c"asked", &labels, Some(counted), user);
     let nowhere = static_gauge_function(
         c"asked",
         &[label(c"of", c"nothing"), label(c"n", c"2")],
-        Some(told),
+        Some(counted),
         null_mut(),
     );
     let own: &'static [Label] = Vec::leak(vec![label(c"of", c"number"), label(c"n", c"3")]);
@@ -380,7 +389,6 @@ fn a_gauge_asks_its_function_at_each_scrape() {
         "asked{of=\"nothing\",n=\"2\"} NaN",
         "asked{of=\"number\",n=\"3\"} 7",
     ];
-    ASKED.set(0);
     let of_asked = || lines(&page(None), "asked");
     assert_eq!(of_asked(), expected);
     value.store(f64::NEG_INFINITY.to_bits(), Relaxed);
@@ -407,6 +415,7 @@ fn a_gauge_asks_its_function_at_each_scrape() {
 
 #[test]
 fn a_sink_that_refuses_ends_the_asking() {
+    counted!(counted, ASKED);
     unsafe extern "C" fn refuse(_: *mut c_void, _: *const c_char, _: usize) -> c_int {
         1
     }
@@ -414,10 +423,9 @@ fn a_sink_that_refuses_ends_the_asking() {
     let long = CString::new("x".repeat(5000)).unwrap().into_raw();
     for value in [long.cast_const(), c"2".as_ptr()] {
         let labels = [Label { name: c"a".as_ptr(), value }];
-        let asks = static_gauge_function(c"refused", &labels, Some(told), null_mut());
+        let asks = static_gauge_function(c"refused", &labels, Some(counted), null_mut());
         is(unsafe { scrapeport_add(asks.cast()) }, Outcome::Ok);
     }
-    ASKED.set(0);
     is(unsafe { scrapeport_write(Some(refuse), null_mut()) }, Outcome::Stopped);
     // Not at all if the page was over before.
     assert!(ASKED.get() <= 1);

@@ -73,11 +73,6 @@ const DIFFERENCES: &[Known] = &[
         "node_disk_written_bytes_total{device=\"md1\"}",
         "more sectors than bytes can be counted in 64 bits: the last number",
     ),
-    (
-        "server",
-        "node_filesystem_*{device=\"/dev/mapper/vg*",
-        "the kernel's escapes are undone in devices as in mount points",
-    ),
     ("server", "node_filesystem_*{device=\"filer:/export\"*", "has the label device_error since 1.8"),
     (
         "server",
