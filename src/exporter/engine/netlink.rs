@@ -28,8 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// The most bytes of all answers to one request: some 10,000 stations of a wireless network.
 const MOST: usize = 16 << 20;
 
-/// Room for one datagram. The kernel fills 32 KiB at most.
-const DATAGRAM: usize = 64 << 10;
+/// Room for one datagram: the kernel fills 32 KiB at most.
+const DATAGRAM: usize = 32 << 10;
 
 /// Sends a request, and gathers all messages of the answer.
 ///
@@ -44,7 +44,10 @@ pub(super) fn exchange(peer: Peer, request: &[u8], into: &mut Vec<u8>) -> Result
     sendto(&socket, request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
     into.clear();
     loop {
-        into.reserve(DATAGRAM);
+        // Memory for one datagram, and for the end that comes after it: a larger buffer would be a copy of a whole one.
+        if into.capacity() - into.len() < DATAGRAM {
+            into.reserve(2 * DATAGRAM);
+        }
         let begin = into.len();
         match recv(&socket, spare_capacity(into), RecvFlags::empty()) {
             Err(Errno::INTR) => continue,
