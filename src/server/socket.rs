@@ -12,6 +12,8 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::string::{String, ToString};
+#[cfg(not(feature = "names"))]
+use std::{vec, vec::Vec};
 
 use rustix::fs::{FileType, lstat, unlink};
 use rustix::io::Errno;
@@ -167,10 +169,9 @@ fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAdd
 
 /// What needs no resolver: this machine by its name, and an IPv6 address with its zone (RFC 4007 §11).
 #[cfg(not(feature = "names"))]
-fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAddr>> {
+fn addresses(host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
     if host.eq_ignore_ascii_case("localhost") {
-        let own = [(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()];
-        return Ok(own.into_iter().take(2));
+        return Ok(vec![(Ipv4Addr::LOCALHOST, port).into(), (Ipv6Addr::LOCALHOST, port).into()]);
     }
     let zoned = host.split_once('%').and_then(|(address, zone)| Some((address.parse().ok()?, zone)));
     let Some((address, zone)) = zoned else {
@@ -186,8 +187,7 @@ fn addresses(host: &str, port: u16) -> io::Result<impl Iterator<Item = SocketAdd
             rustix::net::netdevice::name_to_index(&socket, zone)?
         }
     };
-    let address = SocketAddr::V6(SocketAddrV6::new(address, port, 0, index));
-    Ok([address, address].into_iter().take(1))
+    Ok(vec![SocketAddrV6::new(address, port, 0, index).into()])
 }
 
 /// The file of a Unix socket, removed when dropped unless another has taken its place.

@@ -173,14 +173,14 @@ impl Decimal {
         }
     }
 
-    /// The nearest whole number, if it is a small one.
+    /// The nearest whole number. The decimal is a small one, and a half at least.
     fn round(&self) -> u64 {
         let places = usize::try_from(self.point).unwrap_or(0);
         let whole = (0..places).fold(0, |whole, at| whole * 10 + u64::from(self.digit(at)));
         let beyond_half = self.more || (places + 1..self.length).any(|at| self.digit(at) != 0);
         let up = match self.digit(places) {
             5 => beyond_half || whole % 2 == 1,
-            digit => self.point >= 0 && digit > 5,
+            digit => digit > 5,
         };
         whole + u64::from(up)
     }

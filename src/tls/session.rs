@@ -1,8 +1,8 @@
 //! One TLS connection over another transport: the handshake, then plain bytes in and out.
 //!
-//! Records are read into memory that a connection is lent, and put together in memory that it has only meanwhile; so what
-//! it takes from the heap is rustls's own state. A kept request costs one read and one write below; a ticket leaves with the first
-//! response, the farewell with the last.
+//! Records are read into memory that a connection is lent, and put together in memory that it has only meanwhile; so
+//! what it takes from the heap is rustls's own state. A kept request costs one read and one write below; a ticket leaves
+//! with the first response, the farewell with the last.
 
 mod memory;
 

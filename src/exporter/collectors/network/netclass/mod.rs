@@ -97,15 +97,17 @@ impl Source for Netclass {
         found.map_err(|errno| Problem::unreadable(CLASS, errno))?;
         self.choose(more_names, names, seen);
         let begun = Instant::now();
-        let mut asked = self.what_to_ask(machine);
+        let asked = self.what_to_ask(machine);
         ask(names, batch, asked);
         machine.patience.ask(batch, &|| page.is_expired());
-        if !self.trusts(&Devices::new(batch, asked, names, numbers), names) && asked == Asked::Told {
-            asked = Asked::Files;
-            ask(names, batch, asked);
-            machine.patience.ask(batch, &|| page.is_expired() || begun.elapsed() >= PATIENCE_FOR_ALL);
-        }
         let devices = Devices::new(batch, asked, names, numbers);
+        let devices = if self.trusts(&devices, names) || asked != Asked::Told {
+            devices
+        } else {
+            ask(names, batch, Asked::Files);
+            machine.patience.ask(batch, &|| page.is_expired() || begun.elapsed() >= PATIENCE_FOR_ALL);
+            Devices::new(batch, Asked::Files, names, numbers)
+        };
         write_state(names, &devices, page);
         for (place, attribute) in NUMBERS.iter().enumerate() {
             let mut family = page.family(attribute.kind, attribute.name, attribute.help);
@@ -141,21 +143,19 @@ impl Netclass {
     /// Whether what rtnetlink has told can be shown: a sysfs may be of another network namespace than this process, and
     /// is as long as both run. So the same devices must have been found in both before.
     fn trusts(&self, devices: &Devices<'_>, names: &Names) -> bool {
-        let mark = devices.mark(names);
-        let strike = || self.strikes.fetch_add(1, Relaxed);
-        match (devices.asked, mark) {
-            (Asked::Files, _) => return false,
-            (Asked::Told, Some(mark)) if mark == self.known.load(Relaxed) => return true,
-            (Asked::Told, _) => self.known.store(0, Relaxed),
-            (Asked::Both, Some(mark)) if devices.agree(names) => {
-                self.strikes.store(0, Relaxed);
-                self.known.store(mark, Relaxed);
-                return false;
-            }
-            (Asked::Both, _) => {}
+        if devices.asked == Asked::Files {
+            return false;
         }
-        if devices.asked == Asked::Both || mark.is_none() {
-            strike();
+        let mark = devices.mark(names);
+        if devices.asked == Asked::Told && mark == Some(self.known.load(Relaxed)) {
+            return true;
+        }
+        let compared = mark.filter(|_| devices.asked == Asked::Both && devices.agree(names));
+        self.known.store(compared.unwrap_or(0), Relaxed);
+        if compared.is_some() {
+            self.strikes.store(0, Relaxed);
+        } else if devices.asked == Asked::Both || mark.is_none() {
+            self.strikes.fetch_add(1, Relaxed);
         }
         false
     }
