@@ -85,6 +85,8 @@ mod nearest;
 #[cfg(feature = "process")]
 pub mod process;
 mod registry;
+#[cfg(feature = "http")]
+mod resident;
 mod rows;
 #[cfg(feature = "http")]
 pub mod server;
@@ -103,8 +105,6 @@ mod watched;
 #[cfg(feature = "web-config")]
 mod web_config;
 mod words;
-#[cfg(feature = "http")]
-mod zeroed;
 
 pub use collector::{Collect, CollectError, Collector, Samples};
 pub use counter::{Counter, CounterValue, ExemplarCounter};

@@ -240,6 +240,12 @@ impl Routes for Paths {
         let busy = || Document::error(503, &self.bodies.busy[..]);
         Turn::take(&self.running, self.most).ok_or_else(busy)
     }
+
+    fn rest(&self) {
+        if let Some(engine) = self.engine {
+            engine.rest();
+        }
+    }
 }
 
 impl Lifecycle {

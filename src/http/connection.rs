@@ -16,8 +16,8 @@ use super::limits::{LINGER, Limits};
 use super::reply::{self, Terms};
 use super::route::{Asked, Routes};
 use super::transport::{Answered, Gone, Observer, Phase, Transport};
-use crate::zeroed::Zeroed;
-use crate::zeroed::stock::Stock;
+use crate::resident::Zeroed;
+use crate::resident::stock::Stock;
 
 /// The memory of a connection, allocated at start and used for one connection after another.
 pub(crate) struct Buffers {
@@ -36,6 +36,11 @@ impl Buffers {
             familiar: Familiar { text: [0; FAMILIAR], head: None },
             date: Date::new(),
         }
+    }
+
+    /// Gives its pages back to the system.
+    pub(crate) fn give_back(&mut self) {
+        self.input.give_back();
     }
 
     /// What so many connections put their responses together in.

@@ -17,6 +17,9 @@ pub(crate) trait Routes: Send + Sync {
     fn begin_scrape(&self) -> Result<Turn<'_>, Document<'_>> {
         Ok(Turn(None))
     }
+
+    /// Nothing has been asked for a while: memory that only a scrape needs can be given back to the system.
+    fn rest(&self) {}
 }
 
 /// Without their own text, which would be in every program for nobody.

@@ -36,6 +36,12 @@ pub(crate) trait Transport {
     /// Reads some bytes; 0 only when the client has finished sending. `into` is never empty.
     fn read(&mut self, into: &mut [u8], phase: Phase) -> Result<usize, Gone>;
 
+    /// As [`Transport::read`]. What is in `unused` is nobody's, and may be lost: its memory can be given back while
+    /// nothing comes.
+    fn read_beside(&mut self, into: &mut [u8], _unused: &mut [u8], phase: Phase) -> Result<usize, Gone> {
+        self.read(into, phase)
+    }
+
     /// Writes all of the bytes, under the deadline of the response.
     fn write(&mut self, bytes: &[u8]) -> Result<(), Gone>;
 

@@ -1,9 +1,9 @@
 //! One connection's socket under time limits.
 //!
 //! A kept request of an ordinary client costs one recv(2) and one send(2). The limits cost nothing more, because the
-//! socket inherits from its listener the two that the kernel keeps: the idle time of a blocking read (`SO_RCVTIMEO`)
+//! socket inherits from its listener the two that the kernel keeps: a short time for a blocking read (`SO_RCVTIMEO`)
 //! and half a second for one step of a write (`SO_SNDTIMEO`, socket(7)). Only when a client keeps us waiting
-//! elsewhere do we ask the clock and poll(2).
+//! longer, or elsewhere, do we ask the clock and poll(2).
 
 use core::time::Duration;
 use std::os::fd::BorrowedFd;
@@ -15,17 +15,20 @@ use rustix::net::{RecvFlags, SendFlags, Shutdown, recv, send, shutdown, sockopt}
 use super::clock::{self, coarse_ms, millis};
 use super::door::Door;
 use super::metrics::Ending;
+use super::rest::Rest;
 use super::seats::Seats;
 use super::slot::{Doing, Slot};
 use crate::http::limits::{LINGER_TIMEOUT, Limits};
 use crate::http::transport::{Gone, Phase, Transport};
 use crate::kernel_time::poll;
+use crate::resident::{QUIET, give_back};
 
 /// A connection as the conversation sees it.
 #[derive(Debug)]
 pub(super) struct Link<'a> {
     stream: BorrowedFd<'a>,
     slot: &'a Slot,
+    rest: &'a Rest<'a>,
     door: &'a Door,
     limits: &'a Limits,
     seats: &'a Seats,
@@ -48,6 +51,7 @@ impl<'a> Link<'a> {
     pub(super) fn new(
         stream: BorrowedFd<'a>,
         slot: &'a Slot,
+        rest: &'a Rest<'a>,
         door: &'a Door,
         limits: &'a Limits,
         seats: &'a Seats,
@@ -56,6 +60,7 @@ impl<'a> Link<'a> {
         Self {
             stream,
             slot,
+            rest,
             door,
             limits,
             seats,
@@ -117,7 +122,7 @@ impl<'a> Link<'a> {
     }
 
     /// A read that waits, in sight of the supervisor.
-    fn wait(&mut self, into: &mut [u8], phase: Phase) -> Result<usize, Gone> {
+    fn wait(&mut self, into: &mut [u8], unused: &mut [u8], phase: Phase) -> Result<usize, Gone> {
         // Who has sent nothing yet waits for a request as much as one between two.
         let idle = phase == Phase::Idle || !self.heard;
         let doing = if idle { Doing::Idle } else { Doing::Partial };
@@ -127,7 +132,10 @@ impl<'a> Link<'a> {
             self.conclude(Ending::Shutdown);
             return Err(Gone::Closed);
         }
-        let read = if phase == Phase::Idle { self.block(into) } else { self.block_in_poll(into, phase) };
+        let read = match phase {
+            Phase::Idle => self.block(into, unused),
+            _ => self.block_in_poll(into, unused, phase),
+        };
         // If it was given up in the same moment, it is gone.
         self.slot.resume().map_err(|_| self.lost())?;
         read.map_err(|error| match error {
@@ -136,26 +144,33 @@ impl<'a> Link<'a> {
         })
     }
 
-    /// Between requests the socket's own time limit is the right one.
-    fn block(&self, into: &mut [u8]) -> rustix::io::Result<usize> {
-        loop {
-            match recv(self.stream, &mut *into, RecvFlags::empty()) {
-                // A signal came; the limit begins anew, which harms nobody.
-                Err(Errno::INTR) => {}
-                other => return other.map(|(read, _)| read),
-            }
+    /// Between requests the socket has a time limit of its own, which is short: only after it do we look at the clock.
+    fn block(&self, into: &mut [u8], unused: &mut [u8]) -> rustix::io::Result<usize> {
+        match recv(self.stream, &mut *into, RecvFlags::empty()) {
+            Err(Errno::AGAIN | Errno::INTR) => self.block_in_poll(into, unused, Phase::Idle),
+            other => other.map(|(read, _)| read),
         }
     }
 
-    fn block_in_poll(&self, into: &mut [u8], phase: Phase) -> rustix::io::Result<usize> {
+    fn block_in_poll(&self, into: &mut [u8], unused: &mut [u8], phase: Phase) -> rustix::io::Result<usize> {
         let deadline = self.entered.saturating_add(millis(self.limit(phase)));
+        let quiet = self.entered.saturating_add(millis(QUIET));
+        let mut rested = false;
         loop {
-            let left = deadline.saturating_sub(coarse_ms());
-            if left == 0 {
+            let now = coarse_ms();
+            if now >= deadline {
                 return Err(Errno::AGAIN);
             }
+            if now >= quiet && !rested {
+                // What is in the room for what comes is nobody's.
+                give_back(into);
+                give_back(unused);
+                self.rest.give_back();
+                rested = true;
+            }
+            let until = if rested { deadline } else { deadline.min(quiet) };
             let mut polled = [PollFd::from_borrowed_fd(self.stream, PollFlags::IN)];
-            match poll(&mut polled, Some(left)) {
+            match poll(&mut polled, Some(until - now)) {
                 Ok(0) | Err(Errno::INTR) => continue,
                 Ok(_) => {}
                 Err(error) => return Err(error),
@@ -208,6 +223,10 @@ impl<'a> Link<'a> {
 
 impl Transport for Link<'_> {
     fn read(&mut self, into: &mut [u8], phase: Phase) -> Result<usize, Gone> {
+        self.read_beside(into, &mut [], phase)
+    }
+
+    fn read_beside(&mut self, into: &mut [u8], unused: &mut [u8], phase: Phase) -> Result<usize, Gone> {
         if self.phase != Some(phase) {
             self.phase = Some(phase);
             self.entered = coarse_ms();
@@ -222,7 +241,7 @@ impl Transport for Link<'_> {
             recv(self.stream, &mut *into, RecvFlags::DONTWAIT).map(|(read, _)| read)
         };
         let read = match ready {
-            Err(Errno::AGAIN | Errno::INTR) => self.wait(into, phase)?,
+            Err(Errno::AGAIN | Errno::INTR) => self.wait(into, unused, phase)?,
             Err(_) => return Err(self.lost()),
             // A client that never lets us wait still has its time only once.
             Ok(_) if self.entered.saturating_add(millis(self.limit(phase))) <= coarse_ms() => {

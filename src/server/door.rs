@@ -9,19 +9,23 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, RwLock};
 use std::vec::Vec;
 
 use rustix::event::epoll::{self, CreateFlags, EventData, EventFlags};
-use rustix::event::{EventfdFlags, PollFd, PollFlags, eventfd};
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd};
 use rustix::io::{Errno, ioctl_fionbio, write};
 use rustix::net::{SocketFlags, accept_with};
 
 use super::clock::coarse_ms;
 use super::metrics::ACCEPT_ERRORS;
+use super::rest::Rest;
 use super::slot::{Slot, Victims, evict_one};
 use super::socket::Listener;
 use crate::kernel_time::poll;
+use crate::resident::QUIET;
 
 /// The first pause after an accept that failed, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+
+const REST: Timespec = Timespec { tv_sec: 0, tv_nsec: QUIET.subsec_nanos() as _ };
 
 /// The listeners, and how the workers wait on them: in epoll_wait(2), which wakes the worker that has come last, where
 /// accept(2) wakes the one that has waited longest. So a few workers do all the work as long as a few are enough, and
@@ -53,10 +57,13 @@ impl Watch {
         Ok(Self { epoll, wake, listeners })
     }
 
-    /// One attempt; blocks until there is something to accept.
-    fn accept(&self) -> Result<(OwnedFd, bool), Errno> {
+    /// One attempt; blocks until there is something to accept. `TIME` if the limit, where there is one, comes first.
+    fn accept(&self, limit: Option<&Timespec>) -> Result<(OwnedFd, bool), Errno> {
         let mut events = [MaybeUninit::uninit()];
-        let (ready, _) = epoll::wait(&self.epoll, &mut events, None)?;
+        let (ready, _) = epoll::wait(&self.epoll, &mut events, limit)?;
+        if ready.is_empty() {
+            return Err(Errno::TIME);
+        }
         let at = ready.first().map_or(u64::MAX, |event| event.data.u64());
         // Not a listener: everybody is woken.
         let listener = usize::try_from(at).ok().and_then(|at| self.listeners.get(at)).ok_or(Errno::INTR)?;
@@ -118,11 +125,13 @@ impl Door {
     ///
     /// If the system has no descriptor or memory left, it takes the connection with the reserve descriptor; if that
     /// is in use too, it gives up a connection, as the supervisor would, and pauses, twice as long each time.
-    pub(super) fn next(&self, slots: &[Slot]) -> Option<Visitor<'_>> {
+    ///
+    /// When nobody has come for a while, `rest` gives back what the last connection has used.
+    pub(super) fn next(&self, slots: &[Slot], mut rest: Option<&Rest<'_>>) -> Option<Visitor<'_>> {
         let mut loan = None;
         let mut pause = FIRST_PAUSE;
         while !self.is_closed() {
-            let error = match self.accept()? {
+            let error = match self.accept(rest.map(|_| &REST))? {
                 Ok((stream, inherits)) => {
                     if loan.is_none() {
                         self.recovered();
@@ -130,6 +139,10 @@ impl Door {
                     // If there is a descriptor for the reserve again, the visitor may stay.
                     let loan = loan.filter(|loan: &Loan<'_>| !loan.0.refill());
                     return Some(Visitor { stream, inherits, loan });
+                }
+                Err(Errno::TIME) => {
+                    rest.take().inspect(|rest| rest.give_back());
+                    continue;
                 }
                 Err(error) => error,
             };
@@ -159,9 +172,10 @@ impl Door {
         None
     }
 
-    /// One attempt; blocks until there is something to accept.
-    fn accept(&self) -> Option<Result<(OwnedFd, bool), Errno>> {
-        self.watch.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(Watch::accept)
+    /// One attempt; blocks until there is something to accept, or so long.
+    fn accept(&self, limit: Option<&Timespec>) -> Option<Result<(OwnedFd, bool), Errno>> {
+        let watch = self.watch.read().unwrap_or_else(PoisonError::into_inner);
+        watch.as_ref().map(|watch| watch.accept(limit))
     }
 
     /// Waits until somebody waits to be accepted, or the door is closed.

@@ -7,6 +7,7 @@ use super::metrics::SERVER_METRICS;
 use crate::Registry;
 use crate::http::connection::{self, Buffers, Service};
 use crate::http::transport::Observer;
+use crate::resident::stock::Stock;
 use crate::tls::{self, Keeper, Session, TLS_METRICS};
 
 /// Gives the certificate and everything else that handshakes need.
@@ -19,10 +20,33 @@ pub(super) static METRICS: Registry = Registry::new(&[]).including(&[&SERVER_MET
 pub(super) struct Memory(Option<tls::Memory>);
 
 impl Memory {
+    /// Gives its pages back to the system.
+    pub(super) fn give_back(&mut self) {
+        if let Some(memory) = &mut self.0 {
+            memory.give_back();
+        }
+    }
+}
+
+/// What connections with TLS put their records together in.
+pub(super) struct Records(Option<Arc<Stock>>);
+
+impl Records {
     /// Those of so many connections.
-    pub(super) fn of(encryption: Option<&Encryption>, connections: usize) -> impl Iterator<Item = Self> {
-        let records = encryption.map(|_| tls::Memory::records(connections));
-        (0..connections).map(move |_| Self(records.as_ref().map(tls::Memory::new)))
+    pub(super) fn of(encryption: Option<&Encryption>, connections: usize) -> Self {
+        Self(encryption.map(|_| tls::Memory::records(connections)))
+    }
+
+    /// The memory of one connection.
+    pub(super) fn memory(&self) -> Memory {
+        Memory(self.0.as_ref().map(tls::Memory::new))
+    }
+
+    /// Gives the pages of those back that are not lent.
+    pub(super) fn give_back(&self) {
+        if let Some(records) = &self.0 {
+            records.give_back();
+        }
     }
 }
 

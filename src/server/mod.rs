@@ -18,6 +18,7 @@ mod kits;
 mod listen;
 mod lock;
 mod metrics;
+mod rest;
 mod seats;
 mod slot;
 mod socket;

@@ -31,6 +31,7 @@ use super::listen::{Listen, Place, Target};
 use super::slot::STALLED_MS;
 use crate::Error;
 use crate::http::limits::Limits;
+use crate::resident::QUIET;
 #[cfg(not(feature = "names"))]
 use crate::text::number::unsigned;
 
@@ -98,7 +99,8 @@ fn prepare(socket: &OwnedFd, limits: &Limits) -> rustix::io::Result<bool> {
 /// The time limits of the blocking calls: a read between requests, and one step of a write (see `deadline.rs`).
 pub(super) fn set_timeouts(socket: &OwnedFd, limits: &Limits) -> rustix::io::Result<()> {
     let step = Duration::from_millis(u64::from(STALLED_MS)).min(limits.response_timeout);
-    set_socket_timeout(socket, Timeout::Recv, Some(limits.idle_timeout))?;
+    let quiet = QUIET.min(limits.idle_timeout);
+    set_socket_timeout(socket, Timeout::Recv, Some(quiet))?;
     set_socket_timeout(socket, Timeout::Send, Some(step))
 }
 
@@ -274,10 +276,7 @@ mod tests {
         let accepted = accept_with(&listener.socket, SocketFlags::CLOEXEC).expect("a client waits");
         assert!(listener.inherits);
         assert!(tcp_nodelay(&accepted).expect("a TCP socket"));
-        assert_eq!(
-            socket_timeout(&accepted, Timeout::Recv).expect("set"),
-            Some(Limits::DEFAULT.idle_timeout)
-        );
+        assert_eq!(socket_timeout(&accepted, Timeout::Recv).expect("set"), Some(QUIET));
         assert_eq!(
             socket_timeout(&accepted, Timeout::Send).expect("set"),
             Some(Duration::from_millis(STALLED_MS.into()))

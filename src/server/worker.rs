@@ -11,6 +11,7 @@ use super::door::{Door, Visitor};
 use super::encryption::{Encryption, serve};
 use super::kits::{Kit, Kits};
 use super::metrics::{ACCEPTED, Books, Ending, ended};
+use super::rest::Rest;
 use super::seats::Seats;
 use super::slot::{Doing, Slot};
 use super::socket::set_timeouts;
@@ -48,12 +49,16 @@ impl Shared {
 
 /// Serves connections until the door closes.
 pub(super) fn run(shared: &Shared, slot: &Slot) {
-    while let Some(visitor) = shared.door.next(&shared.slots) {
+    let rest = Rest::on_this_thread(&shared.kits, shared.routes.as_deref());
+    // Who has served nobody has nothing to give back.
+    let mut served = false;
+    while let Some(visitor) = shared.door.next(&shared.slots, served.then_some(&rest)) {
+        served = true;
         ACCEPTED.inc();
         if shared.seats.take() {
             shared.wake_supervisor();
         }
-        let ending = attend(shared, slot, visitor);
+        let ending = attend(shared, slot, &rest, visitor);
         // In this order: when the supervisor sees that a connection is gone, its worker counts as free.
         shared.seats.give_back();
         if slot.leave(Doing::Free) {
@@ -65,13 +70,14 @@ pub(super) fn run(shared: &Shared, slot: &Slot) {
 
 /// Not part of the loop that waits, whose stack frame would have the room of this one: a page in each idle thread.
 #[inline(never)]
-fn attend(shared: &Shared, slot: &Slot, visitor: Visitor<'_>) -> Ending {
+fn attend(shared: &Shared, slot: &Slot, rest: &Rest<'_>, visitor: Visitor<'_>) -> Ending {
     let Visitor { stream, inherits, loan } = visitor;
     if !inherits && set_timeouts(&stream, &shared.limits).is_err() {
         return Ending::Reset;
     }
     slot.hold(stream, |stream| {
-        let mut link = Link::new(stream, slot, &shared.door, &shared.limits, &shared.seats, loan.is_some());
+        let mut link =
+            Link::new(stream, slot, rest, &shared.door, &shared.limits, &shared.seats, loan.is_some());
         // A collector's panic is caught where it runs; this is for what nobody thought of. The buffers hold bytes
         // only, so they are fit for the next connection whatever happened.
         let served = shared.kits.with(|Kit { buffers, memory }| {

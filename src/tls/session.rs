@@ -143,14 +143,14 @@ impl<'a> Session<'a> {
                 // A message that fills everything and is not whole: a chain of certificates beyond all measure.
                 return Err(Failure::ProtocolError);
             }
-            if self.receive(Phase::Handshake).map_err(Failure::from)? == 0 {
+            if self.receive(&mut [], Phase::Handshake).map_err(Failure::from)? == 0 {
                 return Err(Failure::Closed);
             }
         }
     }
 
-    /// Receives records, however few bytes of them.
-    fn receive(&mut self, phase: Phase) -> Result<usize, Gone> {
+    /// Receives records, however few bytes of them. What is in `unused` may be lost.
+    fn receive(&mut self, unused: &mut [u8], phase: Phase) -> Result<usize, Gone> {
         let room = &mut self.input[self.received..];
         if room.is_empty() {
             self.state = State::Broken;
@@ -160,7 +160,7 @@ impl<'a> Session<'a> {
             // Nobody knows how long this takes.
             self.output.give_back();
         }
-        let length = self.below.read(room, phase)?;
+        let length = self.below.read_beside(room, unused, phase)?;
         self.received += length;
         Ok(length)
     }
@@ -374,7 +374,7 @@ impl Transport for Session<'_> {
                 return Err(Gone::Closed);
             }
             // Without a word of farewell it is an end all the same: HTTP tells where messages end.
-            if looked && self.receive(phase)? == 0 {
+            if looked && self.receive(into, phase)? == 0 {
                 self.state = State::Finished;
                 return Ok(0);
             }

@@ -2,9 +2,7 @@
 
 use core::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::vec::Vec;
 
-use rustix::buffer::spare_capacity;
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawDir, accessat, openat, readlinkat_raw};
 use rustix::io::{Errno, read};
 
@@ -12,6 +10,7 @@ use super::names::Names;
 use super::parse::{trim, unsigned};
 use super::path::Path;
 use super::problem::Problem;
+use crate::resident::Bytes;
 
 /// The longest attribute of sysfs that is read: one read(2) of so many bytes, as the kernel's own documentation
 /// (filesystems/sysfs) has one value in a file.
@@ -66,7 +65,7 @@ impl Dir {
     pub(crate) fn whole<'a, 'b>(
         &self,
         path: impl Into<Path<'a>>,
-        into: &'b mut Vec<u8>,
+        into: &'b mut Bytes,
     ) -> Result<&'b [u8], Problem> {
         let path = path.into();
         match self.read_whole(path, into) {
@@ -75,24 +74,27 @@ impl Dir {
         }
     }
 
-    pub(crate) fn read_whole<'a>(&self, path: impl Into<Path<'a>>, into: &mut Vec<u8>) -> Result<(), Errno> {
+    pub(crate) fn read_whole<'a>(&self, path: impl Into<Path<'a>>, into: &mut Bytes) -> Result<(), Errno> {
         self.read_all(path.into(), into)
     }
 
     #[inline(never)]
-    fn read_all(&self, path: Path<'_>, into: &mut Vec<u8>) -> Result<(), Errno> {
+    fn read_all(&self, path: Path<'_>, into: &mut Bytes) -> Result<(), Errno> {
         let file = self.file(path)?;
         into.clear();
         loop {
             // The read that finds the end needs little room: a small file stays in one step.
-            if into.capacity() - into.len() < STEP / 8 {
+            if into.spare().len() < STEP / 8 {
                 into.reserve(STEP);
             }
-            match read(&file, spare_capacity(into)) {
+            match read(&file, into.spare()) {
                 Ok(0) => return Ok(()),
-                Ok(_) if into.len() > FILE => return Err(Errno::FBIG),
-                Ok(_) | Err(Errno::INTR) => {}
+                Ok(length) => into.add(length),
+                Err(Errno::INTR) => {}
                 Err(errno) => return Err(errno),
+            }
+            if into.len() > FILE {
+                return Err(Errno::FBIG);
             }
         }
     }
@@ -206,6 +208,7 @@ const MOST_NAMES: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {
+
     use std::fs;
     use std::os::unix::fs::symlink;
 
@@ -218,7 +221,7 @@ mod tests {
             Tree::new(&[("a/big", &"x".repeat(10_000)), ("a/small", " 12\n"), ("a/c10", ""), ("a/c2", "")]);
         symlink("small", tree.path("a/link")).unwrap();
         let dir = Dir::open(tree.path("").as_os_str().as_encoded_bytes()).unwrap();
-        let mut buffer = Vec::new();
+        let mut buffer = Bytes::default();
         assert_eq!(dir.whole("a/big", &mut buffer).unwrap().len(), 10_000);
         let mut text = [0; ATTRIBUTE];
         assert_eq!(dir.attribute("a/small", &mut text), Ok(&b"12"[..]));

@@ -1,5 +1,7 @@
 //! Lists of names: the entries of a directory, or whatever else must be remembered for a while.
 
+use crate::resident::clear;
+
 /// Names one after the other in one buffer, which is kept.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
@@ -11,6 +13,12 @@ impl Names {
     pub(crate) fn clear(&mut self) {
         self.bytes.clear();
         self.places.clear();
+    }
+
+    /// Clears them and gives their memory back to the system, until it is written to again.
+    pub(crate) fn rest(&mut self) {
+        clear(&mut self.bytes);
+        clear(&mut self.places);
     }
 
     pub(crate) fn push(&mut self, name: &[u8]) {

@@ -4,14 +4,14 @@
 //! A request and its answers are bytes here; [`Messages`] and [`Attributes`] read them, whatever they hold.
 
 use core::time::Duration;
-use std::vec::Vec;
 
-use rustix::buffer::spare_capacity;
 use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
 use rustix::net::sockopt::{Timeout, set_socket_timeout};
 use rustix::net::{AddressFamily, Protocol, RecvFlags, SendFlags, SocketFlags, SocketType};
 use rustix::net::{recv, sendto, socket_with};
+
+use crate::resident::Bytes;
 
 /// Whom to ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,7 +34,7 @@ const DATAGRAM: usize = 32 << 10;
 /// Sends a request, and gathers all messages of the answer.
 ///
 /// It may wait for a lock of the kernel: ask through [`Patience`](super::patience::Patience).
-pub(super) fn exchange(peer: Peer, request: &[u8], into: &mut Vec<u8>) -> Result<(), Errno> {
+pub(super) fn exchange(peer: Peer, request: &[u8], into: &mut Bytes) -> Result<(), Errno> {
     let protocol = match peer {
         Peer::Route => None,
         Peer::Generic => Some(netlink::GENERIC),
@@ -45,16 +45,16 @@ pub(super) fn exchange(peer: Peer, request: &[u8], into: &mut Vec<u8>) -> Result
     into.clear();
     loop {
         // Memory for one datagram, and for the end that comes after it: a larger buffer would be a copy of a whole one.
-        if into.capacity() - into.len() < DATAGRAM {
+        if into.spare().len() < DATAGRAM {
             into.reserve(2 * DATAGRAM);
         }
         let begin = into.len();
-        match recv(&socket, spare_capacity(into), RecvFlags::empty()) {
+        match recv(&socket, into.spare(), RecvFlags::empty()) {
             Err(Errno::INTR) => continue,
             // What does not come in time.
             Err(Errno::AGAIN) => return Err(Errno::TIMEDOUT),
             Err(errno) => return Err(errno),
-            Ok(_) => {}
+            Ok((length, _)) => into.add(length),
         }
         if is_last(into.get(begin..).unwrap_or_default())? {
             return Ok(());
@@ -239,6 +239,7 @@ pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+
     use proptest::prelude::*;
 
     use super::*;
@@ -272,7 +273,7 @@ mod tests {
 
     #[test]
     fn the_kernel_answers() {
-        let mut answer = Vec::new();
+        let mut answer = Bytes::default();
         // RTM_GETADDR of IPv4; every machine that runs tests has 127.0.0.1.
         let request = Request::new(22, REQUEST | DUMP, &[2, 0, 0, 0, 0, 0, 0, 0]);
         exchange(Peer::Route, request.as_ref(), &mut answer).unwrap();

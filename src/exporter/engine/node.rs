@@ -74,6 +74,11 @@ impl Engine {
         })
     }
 
+    /// Nobody has scraped for a while.
+    pub(crate) fn rest(&self) {
+        self.pool.for_each_free(|scratch| scratch.rest());
+    }
+
     fn collect(&self, page: &mut Page<'_>) {
         // A query that cannot be followed has been refused before.
         let selection = self.selection(page.filter().query()).unwrap_or(Selection::ALL);

@@ -25,6 +25,7 @@ pub(crate) use self::batch::{Answer, Batch, Question, Room, Task};
 use self::near::Near;
 use super::dir::Dir;
 use super::netlink::exchange;
+use crate::resident::{QUIET, Stack};
 
 /// How long one question may take. A healthy sensor on a slow bus takes tens of milliseconds.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
@@ -236,6 +237,9 @@ impl Staff {
         let mut room = Room::default();
         let mut near = Near::default();
         let mut path = Vec::new();
+        let stack = Stack::of_this_thread();
+        // It has given back what it needed.
+        let mut rested = true;
         let mut work = lock(&desk.work);
         loop {
             let batch = work.batch.as_ref().filter(|_| !work.done);
@@ -250,8 +254,18 @@ impl Staff {
                     drop(work);
                     desk.changed.notify_all();
                     work = lock(&desk.work);
-                } else {
+                } else if rested {
                     work = desk.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
+                    rested = false;
+                } else {
+                    let waited = desk.changed.wait_timeout(work, QUIET);
+                    let (again, quiet) = waited.unwrap_or_else(PoisonError::into_inner);
+                    work = again;
+                    if quiet.timed_out() {
+                        room.rest();
+                        stack.iter().for_each(Stack::give_back);
+                        rested = true;
+                    }
                 }
                 continue;
             };
@@ -275,7 +289,7 @@ impl Staff {
                 work = lock(&desk.work);
             } else if let Some(batch) = &mut work.batch {
                 let state = match state {
-                    Ok(Some(found)) => State::StatFs(found),
+                    Ok(Some(found)) => State::StatFs(batch.keep_system(found)),
                     Ok(None) => State::Text(batch.keep(&room.text)),
                     Err(errno) => State::Failed(errno),
                 };

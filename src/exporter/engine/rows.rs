@@ -3,6 +3,7 @@
 use core::cmp::Ordering;
 use std::vec::Vec;
 
+use crate::resident::{Bytes, clear};
 use crate::text::{Kind, Number, Page};
 
 /// The most labels of one sample.
@@ -12,7 +13,7 @@ pub(crate) const MOST_LABELS: usize = 20;
 /// of a family as they were found.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
-    text: Vec<u8>,
+    text: Bytes,
     rows: Vec<Row>,
 }
 
@@ -30,6 +31,12 @@ impl Rows {
     pub(crate) fn clear(&mut self) {
         self.text.clear();
         self.rows.clear();
+    }
+
+    /// Clears them and gives their memory back to the system, until it is written to again.
+    pub(crate) fn rest(&mut self) {
+        self.text.rest();
+        clear(&mut self.rows);
     }
 
     pub(crate) fn is_empty(&self) -> bool {

@@ -13,13 +13,14 @@ use super::patience::Batch;
 use super::problem::Problem;
 use super::rows::Rows;
 use super::seen::Seen;
+use crate::resident::{Bytes, clear};
 
 /// Buffers that a collector may use as it likes; it finds them in any state.
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
-    pub(crate) file: Vec<u8>,
-    pub(crate) other: Vec<u8>,
-    pub(crate) third: Vec<u8>,
+    pub(crate) file: Bytes,
+    pub(crate) other: Bytes,
+    pub(crate) third: Bytes,
     pub(crate) names: Names,
     pub(crate) more_names: Names,
     pub(crate) numbers: Vec<u64>,
@@ -34,13 +35,26 @@ impl Scratch {
     pub(crate) fn begin(&mut self) {
         self.stat.is_read = false;
     }
+
+    /// Gives the memory back to the system, until it is written to again.
+    pub(crate) fn rest(&mut self) {
+        let Self { file, other, third, names, more_names, numbers, rows, seen: _, batch, stat } = self;
+        for bytes in [file, other, third, &mut stat.text] {
+            bytes.rest();
+        }
+        names.rest();
+        more_names.rest();
+        clear(numbers);
+        rows.rest();
+        batch.rest();
+    }
 }
 
 /// `/proc/stat`, which two collectors look at. The kernel counts all interrupts of all processors for it, so it is
 /// read once a scrape.
 #[derive(Debug, Default)]
 pub(crate) struct ProcStat {
-    text: Vec<u8>,
+    text: Bytes,
     is_read: bool,
 }
 
@@ -111,6 +125,11 @@ impl<B: Default> Pool<B> {
     pub(crate) fn with<T>(&self, work: impl FnOnce(&mut B) -> T) -> T {
         let mut lent = Lent { pool: self, set: Some(self.take()) };
         work(lent.set.get_or_insert_default())
+    }
+
+    /// Does something to every set that is not lent.
+    pub(crate) fn for_each_free(&self, work: impl FnMut(&mut Box<B>)) {
+        self.lock().free.iter_mut().for_each(work);
     }
 
     fn take(&self) -> Box<B> {

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use crate::zeroed::Zeroed;
-use crate::zeroed::stock::{Lent, Stock};
+use crate::resident::Zeroed;
+use crate::resident::stock::{Lent, Stock};
 
 /// Bytes of input that may wait to be understood. A handshake message must fit, so this also bounds the chain of
 /// certificates that a client may send; one record has 18 kB at most.
@@ -27,6 +27,11 @@ pub(crate) struct Memory {
 impl Memory {
     pub(crate) fn new(records: &Arc<Stock>) -> Self {
         Self { input: Zeroed::new(2 * INPUT), records: Arc::clone(records) }
+    }
+
+    /// Gives its pages back to the system.
+    pub(crate) fn give_back(&mut self) {
+        self.input.give_back();
     }
 
     /// What so many connections put their records together in.

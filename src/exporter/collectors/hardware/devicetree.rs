@@ -6,7 +6,6 @@
 use std::boxed::Box;
 use std::string::String;
 use std::sync::OnceLock;
-use std::vec::Vec;
 
 use rustix::io::Errno;
 
@@ -16,6 +15,7 @@ use crate::exporter::engine::parse::{NO_TEXT, lossy};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -65,7 +65,7 @@ impl Source for Devicetree {
     }
 }
 
-fn read(machine: &Machine, buffer: &mut Vec<u8>) -> Result<[String; 3], Problem> {
+fn read(machine: &Machine, buffer: &mut Bytes) -> Result<[String; 3], Problem> {
     let base = machine.sysfs.below(SYSFS).or_else(|_| machine.procfs.below(PROCFS));
     let base = base.map_err(|errno| Problem::unreadable(SYSFS, errno))?;
     let board = ["model", "serial-number", "compatible"].map(|property| match base.whole(property, buffer) {
@@ -98,6 +98,8 @@ fn shown(text: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use std::format;
 
     use proptest::prelude::*;

@@ -17,6 +17,7 @@ use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 
 static IGNORED: Flag = Flag::new(
@@ -194,7 +195,7 @@ fn add<'a>(
     supply: &[u8],
     answers: impl Iterator<Item = (&'static str, Says, &'a [u8])>,
     rows: &mut Rows,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Bytes,
 ) {
     let mut spare = NO_TEXT;
     let supply = lossy(supply, &mut spare);

@@ -2,7 +2,6 @@
 //! Documentation/power/powercap/powercap.
 
 use std::boxed::Box;
-use std::vec::Vec;
 
 use rustix::io::Errno;
 
@@ -16,6 +15,7 @@ use crate::exporter::engine::patience::Answer;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 
 static ZONE_LABEL: Flag = Flag::new(
@@ -124,7 +124,7 @@ fn index_of<'a>(zone: &'a [u8], zones: &Names, numbers: &[u64]) -> (&'a [u8], u6
 }
 
 /// What no name may hold becomes an underscore, with the underscores around it.
-fn sanitize(text: &[u8], into: &mut Vec<u8>) {
+fn sanitize(text: &[u8], into: &mut Bytes) {
     let is_kept = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
     let mut rest = text;
     while let Some(first) = rest.first() {
@@ -144,8 +144,9 @@ fn sanitize(text: &[u8], into: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use std::format;
-    use std::string::String;
 
     use proptest::prelude::*;
     use regex_lite::Regex;
@@ -192,10 +193,10 @@ mod tests {
     proptest! {
         #[test]
         fn names_are_sanitized_as_by_a_pattern(name in "[a0_.-]{0,12}") {
-            let mut sanitized = Vec::new();
+            let mut sanitized = Bytes::default();
             sanitize(name.as_bytes(), &mut sanitized);
             let expected = Regex::new("_*[^0-9A-Za-z_]+_*").unwrap().replace_all(&name, "_").into_owned();
-            prop_assert_eq!(String::from_utf8(sanitized).unwrap(), expected);
+            prop_assert_eq!(&*sanitized, expected.as_bytes());
         }
     }
 

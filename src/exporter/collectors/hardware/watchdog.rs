@@ -1,8 +1,6 @@
 //! `watchdog`: what would reset the machine, and whether it did. Source: `/sys/class/watchdog`,
 //! Documentation/ABI/testing/sysfs-class-watchdog, Documentation/watchdog/watchdog-api.
 
-use std::vec::Vec;
-
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, lossy, signed};
@@ -11,6 +9,7 @@ use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -88,7 +87,7 @@ impl Source for Watchdog {
 }
 
 /// Adds what is known of one watchdog, whose first question is given.
-fn add(name: &str, first: usize, batch: &Batch, rows: &mut Rows, buffer: &mut Vec<u8>) {
+fn add(name: &str, first: usize, batch: &Batch, rows: &mut Rows, buffer: &mut Bytes) {
     let labels = [("name", name)];
     for (place, (file, family, help)) in NUMBERS.iter().enumerate() {
         let Some(number) = batch.text(first + place).and_then(signed) else { continue };
@@ -127,6 +126,8 @@ fn add(name: &str, first: usize, batch: &Batch, rows: &mut Rows, buffer: &mut Ve
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use std::format;
 
     use proptest::prelude::*;

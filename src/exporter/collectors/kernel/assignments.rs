@@ -1,12 +1,12 @@
 //! Files of shell assignments: os-release(5), OpenWrt's `/etc/openwrt_release`.
 
 use core::ops::Range;
-use std::vec::Vec;
 
 use crate::exporter::engine::parse::{lines, split_once, trim};
+use crate::resident::Bytes;
 
 /// Finds the values of some keys; the last assignment counts. The values are put into a buffer without their quotes.
-pub(super) fn values<const N: usize>(text: &[u8], keys: [&[u8]; N], into: &mut Vec<u8>) -> [Range<usize>; N] {
+pub(super) fn values<const N: usize>(text: &[u8], keys: [&[u8]; N], into: &mut Bytes) -> [Range<usize>; N] {
     into.clear();
     let mut found = [const { 0..0 }; N];
     for line in lines(text) {
@@ -27,7 +27,7 @@ pub(super) fn value<'b>(into: &'b [u8], found: &Range<usize>) -> &'b [u8] {
 }
 
 /// Takes the quotes away as a shell does, but for one thing: blanks need no quotes, only a comment ends the value.
-fn unquote(mut text: &[u8], into: &mut Vec<u8>) {
+fn unquote(mut text: &[u8], into: &mut Bytes) {
     let mut quote = None;
     while let [byte, rest @ ..] = text {
         text = rest;
@@ -52,12 +52,14 @@ fn unquote(mut text: &[u8], into: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use proptest::prelude::*;
 
     use super::*;
 
     fn read(text: &str) -> std::string::String {
-        let mut into = Vec::new();
+        let mut into = Bytes::default();
         let found = values(text.as_bytes(), [b"B", b"A"], &mut into);
         core::str::from_utf8(value(&into, &found[1])).unwrap().into()
     }
@@ -88,7 +90,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_survived(text: Vec<u8>, quoted in "[ -~]{0,20}") {
-            let mut into = Vec::new();
+            let mut into = Bytes::default();
             values(&text, [b"A"], &mut into);
             let escaped: std::string::String = quoted
                 .chars()

@@ -1,7 +1,6 @@
 //! `interrupts`: interrupts by processor and device. Source: `/proc/interrupts`, proc_interrupts(5).
 
 use std::boxed::Box;
-use std::vec::Vec;
 
 use super::columns::{Row, processors};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
@@ -11,6 +10,7 @@ use crate::exporter::engine::parse::{NO_DIGITS, decimal, lines};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -91,7 +91,7 @@ struct Labels {
 
 impl Labels {
     /// Interrupts with a number have one word about their controller, then devices; the others are told in words.
-    fn join(row: Row<'_>, processors: &[u64], into: &mut Vec<u8>) -> Self {
+    fn join(row: Row<'_>, processors: &[u64], into: &mut Bytes) -> Self {
         into.clear();
         into.extend_from_slice(row.name);
         into.push(b';');
@@ -106,7 +106,7 @@ impl Labels {
     }
 }
 
-fn join<'a>(words: impl Iterator<Item = &'a [u8]>, into: &mut Vec<u8>) {
+fn join<'a>(words: impl Iterator<Item = &'a [u8]>, into: &mut Bytes) {
     for (number, word) in words.enumerate() {
         if number > 0 {
             into.push(b' ');
@@ -117,6 +117,8 @@ fn join<'a>(words: impl Iterator<Item = &'a [u8]>, into: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use std::string::String;
 
     use proptest::prelude::*;

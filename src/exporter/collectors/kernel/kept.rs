@@ -12,6 +12,7 @@ use rustix::io::Errno;
 
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::patience::{Answer, Batch, Question};
+use crate::resident::Bytes;
 
 /// For so long what was read is believed.
 const FRESH: Duration = Duration::from_secs(60);
@@ -48,7 +49,7 @@ impl<const N: usize> Kept<N> {
         batch: &mut Batch,
         expired: &dyn Fn() -> bool,
         paths: [&[u8]; N],
-        into: &mut Vec<u8>,
+        into: &mut Bytes,
     ) -> [Found; N] {
         // Held while the questions are asked: who comes second would ask the same. Nothing is written meanwhile.
         let mut files = self.files.lock().unwrap_or_else(PoisonError::into_inner);
@@ -101,7 +102,7 @@ mod tests {
     fn files_are_read_once() {
         let tree = Tree::new(&[("root/a", "1"), ("root/c", "345"), ("root/big", &"x".repeat(LARGEST + 1))]);
         let (machine, kept) = (tree.machine(), Kept::new());
-        let (mut batch, mut all) = (Batch::default(), Vec::new());
+        let (mut batch, mut all) = (Batch::default(), Bytes::default());
         let paths: [&[u8]; 4] = [b"a", b"b", b"c", b"big"];
         for _ in 0..2 {
             let found = kept.copy(&machine, &mut batch, &|| false, paths, &mut all);

@@ -1,7 +1,6 @@
 //! `os`: which distribution the machine runs. Source: `/etc/os-release`, os-release(5).
 
 use std::boxed::Box;
-use std::vec::Vec;
 
 use rustix::io::Errno;
 
@@ -14,6 +13,7 @@ use crate::exporter::engine::parse::{NO_TEXT, float, lossy, unsigned};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -61,7 +61,7 @@ impl Source for Os {
     }
 }
 
-fn write(release: &[u8], room: &mut Vec<u8>, page: &mut Page<'_>) {
+fn write(release: &[u8], room: &mut Bytes, page: &mut Page<'_>) {
     let found = values(release, LABELS.map(|(_, key)| key), room);
     let mut labels = LABELS.map(|(name, _)| (name, ""));
     let mut spares = [NO_TEXT; LABELS.len()];
@@ -105,6 +105,8 @@ fn date(text: &[u8]) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use proptest::prelude::*;
 
     use super::*;

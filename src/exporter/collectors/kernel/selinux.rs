@@ -14,6 +14,7 @@ use crate::exporter::engine::parse::trim;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -66,7 +67,7 @@ fn has_policy(machine: &Machine) -> bool {
     machine.procfs.attribute("self/attr/current", &mut room).is_ok_and(|label| trim(label) != b"kernel")
 }
 
-fn configured(config: &[u8], room: &mut std::vec::Vec<u8>) -> i64 {
+fn configured(config: &[u8], room: &mut Bytes) -> i64 {
     let [mode] = values(config, [b"SELINUX"], room);
     match value(room, &mode) {
         b"enforcing" => 1,

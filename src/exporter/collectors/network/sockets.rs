@@ -1,14 +1,13 @@
 //! Tables of sockets, a line for each: `/proc/net/tcp` and its kin, proc_pid_net(5). They may be far longer than the
 //! buffers, so they are read piece by piece.
 
-use std::vec::Vec;
-
 use rustix::io::{Errno, read};
 use rustix::param::page_size;
 
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{fields, hexadecimal, split_once};
 use crate::exporter::engine::problem::Problem;
+use crate::resident::Bytes;
 use crate::text::Page;
 
 /// A socket.
@@ -24,14 +23,15 @@ pub(super) struct Socket {
 pub(super) fn each(
     machine: &Machine,
     path: &str,
-    buffer: &mut Vec<u8>,
+    buffer: &mut Bytes,
     page: &Page<'_>,
     mut take: impl FnMut(Socket),
 ) -> Result<(), Problem> {
     let unreadable = |errno| Problem::unreadable(path, errno);
     let file = machine.procfs.file(path).map_err(unreadable)?;
     buffer.clear();
-    buffer.resize(BUFFER, 0);
+    buffer.reserve(BUFFER);
+    let buffer = buffer.spare().get_mut(..BUFFER).unwrap_or_default();
     let mut held = 0;
     for _ in 0..MOST_READS {
         if page.is_expired() {
@@ -81,6 +81,8 @@ fn socket(line: &[u8]) -> Option<Socket> {
 
 #[cfg(test)]
 pub(super) mod tests {
+    use std::vec::Vec;
+
     use std::net::UdpSocket;
     use std::string::String;
 
@@ -102,7 +104,8 @@ pub(super) mod tests {
         tree.write("proc/net/tcp", text);
         let mut sockets = Vec::new();
         page_of(|page| {
-            each(&tree.machine(), "net/tcp", &mut Vec::new(), page, |socket| sockets.push(socket)).unwrap();
+            each(&tree.machine(), "net/tcp", &mut Bytes::default(), page, |socket| sockets.push(socket))
+                .unwrap();
         });
         sockets
     }
@@ -133,7 +136,7 @@ pub(super) mod tests {
         let open: Vec<_> = (0..80).map(|_| UdpSocket::bind("127.0.0.1:0").unwrap()).collect();
         let machine = Machine::open(&Paths::default()).unwrap();
         let mut count = 0;
-        page_of(|page| each(&machine, "net/udp", &mut Vec::new(), page, |_| count += 1).unwrap());
+        page_of(|page| each(&machine, "net/udp", &mut Bytes::default(), page, |_| count += 1).unwrap());
         assert!(count >= open.len(), "{count}");
     }
 

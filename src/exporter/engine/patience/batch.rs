@@ -10,6 +10,7 @@ use super::near::split;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::netlink::Peer;
 use crate::exporter::engine::path::joined;
+use crate::resident::{Bytes, clear};
 
 /// From so many further attributes on, it is cheaper to open their directory than to look up its path for each of them.
 const SIBLINGS: usize = 2;
@@ -53,10 +54,20 @@ impl Eq for Task {}
 /// The buffers of such a thread: one for the answer, which is empty, and others in any state.
 #[derive(Debug, Default)]
 pub(crate) struct Room {
-    pub(crate) text: Vec<u8>,
+    pub(crate) text: Bytes,
     pub(crate) names: Names,
     pub(crate) more: Names,
     pub(crate) third: Names,
+}
+
+impl Room {
+    /// Gives the memory back to the system, until it is written to again.
+    pub(super) fn rest(&mut self) {
+        self.text.rest();
+        self.names.rest();
+        self.more.rest();
+        self.third.rest();
+    }
 }
 
 /// What came of a question.
@@ -74,7 +85,9 @@ pub(crate) enum Answer<'a> {
 pub(crate) struct Batch {
     pub(super) jobs: Vec<Job>,
     /// Paths, then texts of answers.
-    bytes: Vec<u8>,
+    bytes: Bytes,
+    /// Apart from the questions, because most have no such answer, and each would have the room for one.
+    systems: Vec<StatFs>,
     /// No question before this one is open.
     answered: usize,
 }
@@ -90,7 +103,7 @@ pub(super) struct Job {
 pub(super) enum State {
     Open,
     Text(Range<usize>),
-    StatFs(StatFs),
+    StatFs(usize),
     Failed(Errno),
     TimedOut,
 }
@@ -99,6 +112,15 @@ impl Batch {
     pub(crate) fn clear(&mut self) {
         self.jobs.clear();
         self.bytes.clear();
+        self.systems.clear();
+        self.answered = 0;
+    }
+
+    /// Clears it and gives its memory back to the system, until it is written to again.
+    pub(crate) fn rest(&mut self) {
+        clear(&mut self.jobs);
+        self.bytes.rest();
+        clear(&mut self.systems);
         self.answered = 0;
     }
 
@@ -123,7 +145,7 @@ impl Batch {
     pub(crate) fn answer(&self, number: usize) -> Answer<'_> {
         match self.jobs.get(number).map(|job| &job.state) {
             Some(State::Text(range)) => Answer::Text(self.bytes.get(range.clone()).unwrap_or_default()),
-            Some(State::StatFs(found)) => Answer::StatFs(found),
+            Some(State::StatFs(place)) => self.systems.get(*place).map_or(Answer::TimedOut, Answer::StatFs),
             Some(State::Failed(errno)) => Answer::Failed(*errno),
             Some(State::Open | State::TimedOut) | None => Answer::TimedOut,
         }
@@ -141,6 +163,11 @@ impl Batch {
         let begin = self.bytes.len();
         self.bytes.extend_from_slice(bytes);
         begin..self.bytes.len()
+    }
+
+    pub(super) fn keep_system(&mut self, system: StatFs) -> usize {
+        self.systems.push(system);
+        self.systems.len() - 1
     }
 
     pub(super) fn path(&self, job: &Job) -> &[u8] {

@@ -5,6 +5,7 @@ use std::vec::Vec;
 use rustix::io::Errno;
 
 use crate::exporter::engine::dir::{ATTRIBUTE, Dir};
+use crate::resident::Bytes;
 
 /// The directory that a thread stands in, below sysfs: looking up the path of a device costs more than reading an
 /// attribute of it.
@@ -32,7 +33,7 @@ impl Near {
         self.dir = None;
     }
 
-    pub(super) fn attribute(&self, sysfs: &Dir, path: &[u8], text: &mut Vec<u8>) -> Result<(), Errno> {
+    pub(super) fn attribute(&self, sysfs: &Dir, path: &[u8], text: &mut Bytes) -> Result<(), Errno> {
         let (dir, path) = match (&self.dir, split(path)) {
             (Some(dir), Some((_, name))) => (dir, name),
             _ => (sysfs, path),

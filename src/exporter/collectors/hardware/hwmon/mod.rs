@@ -8,7 +8,6 @@ mod plan;
 mod sensor;
 
 use std::boxed::Box;
-use std::vec::Vec;
 
 use place::{NOTHING, cleaned};
 use plan::{CLASS, Chip, File, Plan};
@@ -23,6 +22,7 @@ use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::{Pool, Scratch};
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 
 static CHIP_INCLUDE: Flag = Flag::new(
@@ -88,7 +88,7 @@ impl Source for Hwmon {
     }
 }
 
-fn add_chip(plan: &Plan, chip: &Chip, batch: &Batch, rows: &mut Rows, buffer: &mut Vec<u8>) {
+fn add_chip(plan: &Plan, chip: &Chip, batch: &Batch, rows: &mut Rows, buffer: &mut Bytes) {
     let (label, said) = (plan.label(chip), plan.said(chip));
     if !said.is_empty() {
         let labels = [("chip", label), ("chip_name", said)];

@@ -7,6 +7,7 @@ use super::rule;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::trim;
 use crate::exporter::engine::patience::Batch;
+use crate::resident::Bytes;
 
 /// How far local time is ahead of UTC, and what it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,7 +49,7 @@ impl Zone {
         machine: &Machine,
         batch: &mut Batch,
         expired: &dyn Fn() -> bool,
-        room: &'b mut Vec<u8>,
+        room: &'b mut Bytes,
         now: i64,
     ) -> Offset<'b> {
         if self.tz.as_ref().is_some_and(Vec::is_empty) {
@@ -218,7 +219,7 @@ mod tests {
 
     fn offset(tree: &Tree, tz: Option<&str>, now: i64) -> (Vec<u8>, i64) {
         let zone = Zone::new(tz.map(|tz| tz.as_bytes().to_vec()));
-        let (mut batch, mut room) = (Batch::default(), Vec::new());
+        let (mut batch, mut room) = (Batch::default(), Bytes::default());
         let offset = zone.offset(&tree.machine(), &mut batch, &|| false, &mut room, now);
         (offset.name.to_vec(), offset.seconds)
     }

@@ -1,13 +1,12 @@
 //! Which disk is which: what udev found out when it appeared. Source: `/run/udev/data/bMAJOR:MINOR`, udev(7), and
 //! `/sys/block/DEVICE/queue/rotational`, kernel Documentation/ABI/stable/sysfs-block.
 
-use std::vec::Vec;
-
 use super::Head;
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::parse::{NO_TEXT, Spare, float, lines, lossy};
 use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::rows::Rows;
+use crate::resident::Bytes;
 use crate::text::Kind;
 
 /// What a disk says of itself by ATA.
@@ -26,12 +25,7 @@ const ATA: [(&[u8], &str, &str); 3] = [
 ];
 
 /// Adds what is known of a device.
-pub(super) fn describe(
-    machine: &Machine,
-    (major, minor, name): Head<'_>,
-    room: &mut Vec<u8>,
-    rows: &mut Rows,
-) {
+pub(super) fn describe(machine: &Machine, (major, minor, name): Head<'_>, room: &mut Bytes, rows: &mut Rows) {
     let mut spares = [NO_TEXT; 7];
     let [device, rest @ ..] = &mut spares;
     let device = lossy(name, device);

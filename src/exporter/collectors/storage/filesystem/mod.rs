@@ -27,6 +27,7 @@ use crate::exporter::engine::rows::Rows;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::mark;
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 use mount::{Mount, decoded};
 
@@ -164,7 +165,7 @@ fn keep(numbers: &mut Vec<u64>, labels: &Labels<'_>, place: usize) -> bool {
 
 /// Where the texts of one file system are decoded.
 struct Room<'s> {
-    point: &'s mut Vec<u8>,
+    point: &'s mut Bytes,
     spares: [Spare; 3],
 }
 

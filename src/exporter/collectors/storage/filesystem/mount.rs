@@ -1,10 +1,9 @@
 //! A line of the mount table. Source: `/proc/PID/mountinfo` and `/proc/PID/mounts`, proc_pid_mountinfo(5).
 
-use std::vec::Vec;
-
 use crate::exporter::engine::dir::Dir;
 use crate::exporter::engine::parse::split_once;
 use crate::exporter::engine::problem::Problem;
+use crate::resident::Bytes;
 
 /// How the lines of a mount table look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +35,7 @@ pub(super) struct Mount<'a> {
 }
 
 /// Reads the first table that can be read.
-pub(super) fn read<'b>(procfs: &Dir, into: &'b mut Vec<u8>) -> Result<(&'b [u8], Table), Problem> {
+pub(super) fn read<'b>(procfs: &Dir, into: &'b mut Bytes) -> Result<(&'b [u8], Table), Problem> {
     let mut result = Err(Problem::NoData("no table of mounts"));
     for (path, table) in TABLES {
         result = procfs.whole(path, into).map(|_| table);
@@ -44,7 +43,7 @@ pub(super) fn read<'b>(procfs: &Dir, into: &'b mut Vec<u8>) -> Result<(&'b [u8],
             break;
         }
     }
-    result.map(move |table| (into.as_slice(), table))
+    result.map(move |table| (&**into, table))
 }
 
 impl<'a> Mount<'a> {
@@ -80,7 +79,7 @@ impl<'a> Mount<'a> {
 }
 
 /// Undoes what the kernel does to blanks, tabs, line ends, `#` and backslashes in paths: `\040` is a blank.
-pub(super) fn decoded<'a>(raw: &'a [u8], room: &'a mut Vec<u8>) -> &'a [u8] {
+pub(super) fn decoded<'a>(raw: &'a [u8], room: &'a mut Bytes) -> &'a [u8] {
     if !raw.contains(&b'\\') {
         return raw;
     }
@@ -101,6 +100,8 @@ pub(super) fn decoded<'a>(raw: &'a [u8], room: &'a mut Vec<u8>) -> &'a [u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -139,7 +140,7 @@ mod tests {
 
     #[test]
     fn escapes_are_undone() {
-        let mut room = Vec::new();
+        let mut room = Bytes::default();
         for (raw, text) in [
             (r"/a", "/a"),
             (r"/a\040b\011c\012d\134e\043", "/a b\tc\nd\\e#"),
@@ -161,7 +162,7 @@ mod tests {
                     byte => raw.push(*byte),
                 }
             }
-            let mut room = Vec::new();
+            let mut room = Bytes::default();
             prop_assert_eq!(decoded(&raw, &mut room), &path[..]);
         }
     }

@@ -1,8 +1,5 @@
 //! Reads the files of a directory on a thread that may hang: the directory may be on a file server that is gone.
 
-use std::vec::Vec;
-
-use rustix::buffer::spare_capacity;
 use rustix::fs::{FileType, fstat};
 use rustix::io::{Errno, read};
 
@@ -11,6 +8,7 @@ use crate::exporter::engine::dir::Dir;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::path::{LONGEST, joined};
 use crate::exporter::engine::patience::{Room, Task};
+use crate::resident::Bytes;
 
 /// The largest file that is read. A thousand series take some 100 kB.
 pub(super) const LARGEST_FILE: usize = 1 << 20;
@@ -74,7 +72,7 @@ fn piece<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(piece)
 }
 
-fn note(text: &mut Vec<u8>, path: &[u8], refusal: Refusal) {
+fn note(text: &mut Bytes, path: &[u8], refusal: Refusal) {
     let (kind, number) = match refusal {
         Refusal::Errno(errno) => (1, errno.into()),
         Refusal::NoFile => (2, 0),
@@ -85,7 +83,7 @@ fn note(text: &mut Vec<u8>, path: &[u8], refusal: Refusal) {
     text.extend_from_slice(&0_u64.to_ne_bytes());
 }
 
-fn begin(text: &mut Vec<u8>, path: &[u8], kind: u64, number: i64) {
+fn begin(text: &mut Bytes, path: &[u8], kind: u64, number: i64) {
     text.extend_from_slice(&kind.to_ne_bytes());
     text.extend_from_slice(&number.to_ne_bytes());
     text.extend_from_slice(&(path.len() as u64).to_ne_bytes());
@@ -175,7 +173,7 @@ fn below(directory: &[u8], name: &[u8]) -> impl AsRef<[u8]> {
     }
 }
 
-fn read_directory(directory: &[u8], listed: &mut Names, text: &mut Vec<u8>) -> Result<(), Errno> {
+fn read_directory(directory: &[u8], listed: &mut Names, text: &mut Bytes) -> Result<(), Errno> {
     if directory.len() >= LONGEST {
         return Err(Errno::NAMETOOLONG);
     }
@@ -198,7 +196,7 @@ fn read_directory(directory: &[u8], listed: &mut Names, text: &mut Vec<u8>) -> R
 }
 
 /// Adds a whole file, or nothing.
-fn read_file(directory: &Dir, name: &[u8], path: &[u8], text: &mut Vec<u8>) -> Result<(), Refusal> {
+fn read_file(directory: &Dir, name: &[u8], path: &[u8], text: &mut Bytes) -> Result<(), Refusal> {
     let before = text.len();
     let result = read_whole(directory, name, path, text);
     if result.is_err() {
@@ -207,7 +205,7 @@ fn read_file(directory: &Dir, name: &[u8], path: &[u8], text: &mut Vec<u8>) -> R
     result
 }
 
-fn read_whole(directory: &Dir, name: &[u8], path: &[u8], text: &mut Vec<u8>) -> Result<(), Refusal> {
+fn read_whole(directory: &Dir, name: &[u8], path: &[u8], text: &mut Bytes) -> Result<(), Refusal> {
     let file = directory.file(name)?;
     // fstat of rustix asks statx(2) where the older call has no room for times after 2038.
     let about = fstat(&file)?;
@@ -225,14 +223,17 @@ fn read_whole(directory: &Dir, name: &[u8], path: &[u8], text: &mut Vec<u8>) -> 
     // One byte more, so that the end is seen without another round.
     text.reserve(size + 1);
     loop {
-        if text.capacity() == text.len() {
+        if text.spare().is_empty() {
             text.reserve(4096);
         }
-        match read(&file, spare_capacity(text)) {
+        match read(&file, text.spare()) {
             Ok(0) => break,
-            Ok(_) if text.len() - start > LARGEST_FILE => return Err(Refusal::TooLarge),
-            Ok(_) | Err(Errno::INTR) => {}
+            Ok(length) => text.add(length),
+            Err(Errno::INTR) => {}
             Err(errno) => return Err(errno.into()),
+        }
+        if text.len() - start > LARGEST_FILE {
+            return Err(Refusal::TooLarge);
         }
     }
     let count = (text.len() - start) as u64;
@@ -267,6 +268,8 @@ impl core::fmt::Display for Refusal {
 
 #[cfg(test)]
 mod tests {
+    use std::vec::Vec;
+
     use std::format;
     use std::string::String;
 

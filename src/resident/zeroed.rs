@@ -3,16 +3,13 @@
 //! Allocators give such memory only in large pieces, and begin each with a page of their own notes: four kilobytes for
 //! each connection that nobody has opened yet.
 
-#![allow(unsafe_code)]
-
-pub(crate) mod stock;
-
 use core::alloc::Layout;
 use core::ops::{Deref, DerefMut};
 use core::ptr::{self, NonNull};
 use core::slice;
 use std::alloc::handle_alloc_error;
 
+use super::{give_back_pages, page_size};
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 /// Bytes of its own, mmap(2). Given back when dropped.
@@ -35,6 +32,19 @@ impl Zeroed {
         match mapped.ok().and_then(|start| NonNull::new(start.cast())) {
             Some(start) => Self { start, length },
             None => handle_alloc_error(Layout::array::<u8>(length).unwrap_or(Layout::new::<u8>())),
+        }
+    }
+}
+
+impl Zeroed {
+    /// Gives all pages back: it holds zeros again.
+    pub(crate) fn give_back(&mut self) {
+        let range = self.as_ptr_range();
+        // SAFETY: they are this value's, to the end of the last page, and may have any value.
+        unsafe {
+            give_back_pages(
+                range.start..range.end.wrapping_add(range.end.addr().wrapping_neg() % page_size()),
+            )
         }
     }
 }
@@ -68,11 +78,11 @@ impl DerefMut for Zeroed {
 unsafe impl Send for Zeroed {}
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// The kilobytes of the mapping at `address`, and how many of them are resident; neighbours may be part of it.
-    fn mapping(address: usize) -> (usize, usize) {
+    pub(in super::super) fn mapping(address: usize) -> (usize, usize) {
         let text = std::fs::read_to_string("/proc/self/smaps").unwrap();
         let mut lines = text.lines().skip_while(|line| {
             let range = line.split(' ').next().and_then(|range| range.split_once('-'));
@@ -102,6 +112,8 @@ mod tests {
         assert!(size >= 2 * MUCH && resident < MUCH, "{size} {resident}");
         let at = |part: usize| memory[LENGTH / 4 * part];
         assert_eq!(([at(0), at(1), at(2), at(3)], memory[LENGTH - 1]), ([0, 0, 2, 0], 1));
+        memory.give_back();
+        assert_eq!((memory[LENGTH / 2], memory[LENGTH - 1]), (0, 0));
         drop(memory);
         assert!(mapping(address).0 < MUCH);
     }

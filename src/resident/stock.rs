@@ -1,16 +1,16 @@
-//! Buffers that are lent for as long as they are needed, the last given back first: as many are resident as were in use
+//! Buffers that are lent for as long as they are needed, the last put back first: as many are resident as were in use
 //! at the same time, however many may be.
 
 use core::mem;
 use core::ops::{Deref, DerefMut};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::vec::Vec;
 
-use super::Zeroed;
+use super::pile::Pile;
+use super::zeroed::Zeroed;
 
 /// Buffers of one length.
 pub(crate) struct Stock {
-    free: Mutex<Vec<Zeroed>>,
+    free: Mutex<Pile<Zeroed>>,
     length: usize,
 }
 
@@ -20,10 +20,15 @@ impl Stock {
         Self { free: Mutex::new((0..number).map(|_| Zeroed::new(length)).collect()), length }
     }
 
-    /// Lends one, in the state in which it was given back. It is a new one if none is left.
+    /// Lends one, in the state in which it was put back. It is a new one if none is left.
     pub(crate) fn lend(&self) -> Lent<'_> {
-        let bytes = self.lock().pop();
+        let bytes = self.lock().take();
         Lent { bytes: bytes.unwrap_or_else(|| Zeroed::new(self.length)), stock: self }
+    }
+
+    /// Gives the pages of those back that are not lent.
+    pub(crate) fn give_back(&self) {
+        self.lock().used().iter_mut().for_each(Zeroed::give_back);
     }
 
     /// How many are not lent.
@@ -32,7 +37,7 @@ impl Stock {
         self.lock().len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Zeroed>> {
+    fn lock(&self) -> MutexGuard<'_, Pile<Zeroed>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -46,7 +51,7 @@ pub(crate) struct Lent<'a> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let bytes = mem::replace(&mut self.bytes, Zeroed::new(0));
-        self.stock.lock().push(bytes);
+        self.stock.lock().put_back(bytes);
     }
 }
 
@@ -69,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_last_given_back_is_the_next_lent() {
+    fn the_last_put_back_is_the_next_lent() {
         let stock = Stock::new(2, 100);
         let (mut first, mut second) = (stock.lend(), stock.lend());
         assert_eq!((first.len(), second.len()), (100, 100));
@@ -79,6 +84,10 @@ mod tests {
         assert_eq!(stock.lend()[0], 1);
         let (one, other) = (stock.lend(), stock.lend());
         assert_eq!((one[0], other[0]), (1, 2));
+        drop((one, other));
+        stock.give_back();
+        let (one, other) = (stock.lend(), stock.lend());
+        assert_eq!((one[0], other[0]), (0, 0));
         // More than there were: as long as there is memory nobody goes without.
         assert_eq!(stock.lend().len(), 100);
         drop((one, other));
