@@ -3,7 +3,9 @@
 use core::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Status};
+mod deflate;
+
+use deflate::Deflate;
 
 use crate::text::{Output, Stopped};
 
@@ -25,7 +27,7 @@ const WINDOW_BITS: i32 = 16 + 12;
 const MEMORY_LEVEL: i32 = 5;
 const LEVEL: i32 = 2;
 
-/// The compressors that are not in use. Each is allocated once and never freed.
+/// The compressors that are not in use. Each is made once and never freed.
 pub(crate) struct Compressors {
     pool: Mutex<Pool>,
 }
@@ -40,10 +42,14 @@ impl Compressors {
         Self { pool: Mutex::new(Pool { free: [const { None }; COMPRESSORS], made: 0 }) }
     }
 
-    /// Allocates the first now, so that no scrape does; the second is for scrapes that overlap, which a device with
-    /// one scraper never sees.
+    /// Makes all of them now, so that no scrape does. They are not resident before they are used.
     pub(crate) fn allocate(&self) {
-        drop(self.lend());
+        drop([(); COMPRESSORS].map(|()| self.lend()));
+    }
+
+    /// Gives the memory of those back that are not lent.
+    pub(crate) fn rest(&self) {
+        self.lock().free.iter_mut().flatten().for_each(Deflate::rest);
     }
 
     /// Lends a compressor, if one is free.
@@ -54,7 +60,7 @@ impl Compressors {
             Some(deflate) => deflate,
             None if pool.made < COMPRESSORS => {
                 pool.made += 1;
-                compressor()
+                Deflate::new()
             }
             None => return None,
         };
@@ -64,15 +70,6 @@ impl Compressors {
     fn lock(&self) -> MutexGuard<'_, Pool> {
         self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn compressor() -> Deflate {
-    Deflate::new_with_config(DeflateConfig {
-        level: LEVEL,
-        window_bits: WINDOW_BITS,
-        mem_level: MEMORY_LEVEL,
-        ..DeflateConfig::default()
-    })
 }
 
 /// A compressor in use. It goes back when dropped.
@@ -90,8 +87,8 @@ impl Lent<'_> {
         back: usize,
         next: &'b mut dyn Output,
     ) -> Gzip<'b> {
-        let deflate = self.deflate.get_or_insert_with(compressor);
-        deflate.reset();
+        let deflate = self.deflate.get_or_insert_with(Deflate::new);
+        deflate.begin();
         let limit = buffer.len() - back;
         Gzip { deflate, buffer, front, at: front, limit, flushed: false, next }
     }
@@ -120,22 +117,17 @@ impl Gzip<'_> {
     /// Ends the page without handing on the rest: gives the range of the buffer that holds it, and whether
     /// something was handed on before.
     pub(crate) fn finish_in_place(mut self) -> Result<(Range<usize>, bool), Stopped> {
-        self.compress(&[], DeflateFlush::Finish)?;
+        self.compress(&[], true)?;
         Ok((self.front..self.at, self.flushed))
     }
 
-    fn compress(&mut self, mut input: &[u8], flush: DeflateFlush) -> Result<(), Stopped> {
+    fn compress(&mut self, mut input: &[u8], finish: bool) -> Result<(), Stopped> {
         loop {
-            let (taken, made) = (self.deflate.total_in(), self.deflate.total_out());
-            let room = &mut self.buffer[self.at..self.limit];
-            let status = self.deflate.compress(input, room, flush).map_err(|_| Stopped)?;
-            input = &input[(self.deflate.total_in() - taken) as usize..];
-            self.at += (self.deflate.total_out() - made) as usize;
-            let finished = match flush {
-                DeflateFlush::Finish => status == Status::StreamEnd,
-                _ => input.is_empty() && self.at < self.limit,
-            };
-            if finished {
+            let step = self.deflate.step(input, &mut self.buffer[self.at..self.limit], finish)?;
+            input = &input[step.taken..];
+            self.at += step.made;
+            let done = if finish { step.ended } else { input.is_empty() && self.at < self.limit };
+            if done {
                 return Ok(());
             }
             if self.at < self.limit {
@@ -151,7 +143,7 @@ impl Gzip<'_> {
 
 impl Output for Gzip<'_> {
     fn flush(&mut self, buffer: &mut [u8], content: Range<usize>) -> Result<(), Stopped> {
-        self.compress(&buffer[content], DeflateFlush::NoFlush)
+        self.compress(&buffer[content], false)
     }
 
     fn expired(&self) -> bool {
@@ -169,7 +161,7 @@ mod tests {
     use std::vec::Vec;
 
     use proptest::prelude::*;
-    use zlib_rs::{Inflate, InflateFlush};
+    use zlib_rs::{Inflate, InflateFlush, Status};
 
     use super::*;
 

@@ -34,8 +34,8 @@ const PIECE: usize = 4 * 1024;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 ///
-/// With feature `gzip` a handler owns up to two compressors of 165 kB, each allocated once, when first needed; a page
-/// for which none is free goes out uncompressed.
+/// With feature `gzip` a handler owns up to two compressors of 165 kB, each made once, when first needed; a page for which
+/// none is free goes out uncompressed. A [`Server`](crate::Server) gives their memory back between scrapes.
 pub struct MetricsHandler {
     registry: &'static Registry,
     other: Option<&'static Registry>,
@@ -93,6 +93,11 @@ impl MetricsHandler {
         if self.compression {
             self.compressors.allocate();
         }
+    }
+
+    /// Gives back to the system what only a scrape needs, until the next one.
+    pub(crate) fn rest(&self) {
+        self.compressors.rest();
     }
 }
 

@@ -2,6 +2,7 @@
 //! handshake or a scrape went down, and the memory that nobody is lent.
 
 use super::kits::Kits;
+use crate::http::handler::MetricsHandler;
 use crate::http::route::Routes;
 use crate::resident::Stack;
 
@@ -9,17 +10,23 @@ use crate::resident::Stack;
 pub(super) struct Rest<'a> {
     stack: Option<Stack>,
     kits: &'a Kits,
+    handler: &'a MetricsHandler,
     routes: Option<&'a dyn Routes>,
 }
 
 impl<'a> Rest<'a> {
     /// For the worker on this thread.
-    pub(super) fn on_this_thread(kits: &'a Kits, routes: Option<&'a dyn Routes>) -> Self {
-        Self { stack: Stack::of_this_thread(), kits, routes }
+    pub(super) fn on_this_thread(
+        kits: &'a Kits,
+        handler: &'a MetricsHandler,
+        routes: Option<&'a dyn Routes>,
+    ) -> Self {
+        Self { stack: Stack::of_this_thread(), kits, handler, routes }
     }
 
     pub(super) fn give_back(&self) {
         self.kits.give_back();
+        self.handler.rest();
         if let Some(routes) = self.routes {
             routes.rest();
         }

@@ -49,7 +49,7 @@ impl Shared {
 
 /// Serves connections until the door closes.
 pub(super) fn run(shared: &Shared, slot: &Slot) {
-    let rest = Rest::on_this_thread(&shared.kits, shared.routes.as_deref());
+    let rest = Rest::on_this_thread(&shared.kits, &shared.handler, shared.routes.as_deref());
     // Who has served nobody has nothing to give back.
     let mut served = false;
     while let Some(visitor) = shared.door.next(&shared.slots, served.then_some(&rest)) {
