@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -677,4 +678,51 @@ fn scrapes_do_not_leak_descriptors_or_memory() {
     let grown =
         value(&after, "process_resident_memory_bytes") - value(&before, "process_resident_memory_bytes");
     assert!(grown < 200_000.0, "{grown}");
+}
+
+/// Kilobytes of its memory that are resident and no file's.
+fn anonymous(running: &Running) -> usize {
+    let rollup = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", running.child.id())).unwrap();
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
+
+#[test]
+fn what_only_a_scrape_needs_is_given_back_between_scrapes() {
+    let running = Running::start(&["--web.listen-address=127.0.0.1:0"]);
+    let scrape = || {
+        let mut client = TcpStream::connect(running.addresses[0]).unwrap();
+        client
+            .write_all(
+                b"GET /metrics HTTP/1.1\r\nHost: h\r\nAccept-Encoding: gzip\r\nConnection: close\r\n\r\n",
+            )
+            .unwrap();
+        let mut answer = Vec::new();
+        client.read_to_end(&mut answer).unwrap();
+        assert!(answer.starts_with(b"HTTP/1.1 200 "));
+    };
+    // The compressor alone has more than this.
+    const MUCH: usize = 150;
+    let mut most = 0;
+    for round in 0..3 {
+        let busy = AtomicBool::new(true);
+        thread::scope(|scope| {
+            let scraper = scope.spawn(|| {
+                while busy.load(Ordering::SeqCst) {
+                    scrape();
+                }
+            });
+            for _ in 0..20 {
+                most = most.max(anonymous(&running));
+                thread::sleep(Duration::from_millis(5));
+            }
+            busy.store(false, Ordering::SeqCst);
+            scraper.join().unwrap();
+        });
+        let begin = Instant::now();
+        while anonymous(&running) + MUCH > most {
+            assert!(begin.elapsed() < PATIENCE, "round {round}: {most} kB, and now {}", anonymous(&running));
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
 }

@@ -437,6 +437,47 @@ fn resident_at(address: usize) -> usize {
     panic!("no such mapping");
 }
 
+/// Needs half of a stack, and nothing of it afterwards.
+struct Dive;
+
+const DEPTH: usize = 64 * 1024;
+
+impl Collect for Dive {
+    fn collect(&self, page: &mut Page<'_>) -> Result<(), CollectError> {
+        let mut water = [1_u8; DEPTH];
+        STACK.store(core::hint::black_box(&mut water).as_ptr().addr(), SeqCst);
+        page.family(Kind::Gauge, "app_depth", "Bytes.").sample(&[], water.len() as u64);
+        Ok(())
+    }
+}
+
+#[test]
+fn the_stack_of_a_quiet_worker_is_given_back() {
+    static DIVE: Collector<Dive> = Collector::new("dive", &[], Dive);
+    static DIVES: Registry = Registry::new(&[&HITS]).collecting(&[&DIVE]);
+    let _alone = alone();
+    let (server, _thread) = Server::builder(&DIVES).max_connections(1).start_on(LOOPBACK).expect("loopback");
+    let is_given_back = |what| {
+        eventually(what, || resident_at(STACK.load(SeqCst)) < DEPTH / 2);
+    };
+    let mut client = connect(local(&server));
+    for _ in 0..3 {
+        assert_serves(&mut client);
+        is_given_back("while the connection is kept");
+    }
+    // The rest of a head may be long in coming, too; what has come of it stays.
+    let (begun, rest) = GET.as_bytes().split_at(9);
+    client.write_all(&[GET.as_bytes(), begun].concat()).expect("open");
+    assert!(read_reply(&mut client).expect("kept").body.contains("app_depth 65536\n"));
+    is_given_back("while a head is not whole");
+    client.write_all(rest).expect("open");
+    assert!(read_reply(&mut client).expect("kept").body.contains("app_depth 65536\n"));
+    drop(client);
+    is_given_back("after the connection");
+    assert_serves(&mut connect(local(&server)));
+    is_given_back("after another one");
+}
+
 #[test]
 fn the_default_stack_is_large_enough_twice() {
     static DEEP: Collector<Deep> = Collector::new("deep", &[], Deep(false));

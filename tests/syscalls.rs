@@ -14,6 +14,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::net::{Shutdown, SocketAddr};
 use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
 
 use scrapeport::{Counter, Registry, start_http_server};
 use support::{connect, get, is_closed};
@@ -22,6 +24,11 @@ static HITS: Counter = Counter::new("app_hits_total", "Hits.");
 static REGISTRY: Registry = Registry::new(&[&HITS]);
 
 const SCRAPES: usize = 100;
+
+const PAUSES: usize = 3;
+
+/// Longer than the server waits before it gives memory back.
+const PAUSE: Duration = Duration::from_millis(400);
 
 #[test]
 fn one_read_and_one_write_per_kept_scrape() {
@@ -43,6 +50,10 @@ fn one_read_and_one_write_per_kept_scrape() {
         .expect("strace must be allowed to trace");
     let mut client = connect(address);
     for _ in 0..SCRAPES {
+        assert_eq!(get(&mut client).expect("kept").status, 200);
+    }
+    for _ in 0..PAUSES {
+        thread::sleep(PAUSE);
         assert_eq!(get(&mut client).expect("kept").status, 200);
     }
     // The server sees the client's end before its own.
@@ -71,8 +82,19 @@ fn one_read_and_one_write_per_kept_scrape() {
         .collect();
     let last = names.iter().rposition(|name| *name == "sendto").expect("a response");
     let (kept, rest) = names.split_at(last + 1);
+    let (at_once, after_pauses) = kept.split_at(2 * SCRAPES - 1);
     let expected: Vec<&str> = ["sendto", "recvfrom"].into_iter().cycle().take(2 * SCRAPES - 1).collect();
-    assert_eq!(kept, expected);
+    assert_eq!(at_once, expected);
+    // A pause costs one vain read, what gives the memory back, and a wait without end of its own.
+    let pauses: Vec<&[&str]> = after_pauses.split_inclusive(|name| *name == "sendto").collect();
+    assert_eq!(pauses.len(), PAUSES);
+    for calls in pauses {
+        assert_eq!(calls.first(), Some(&"recvfrom"), "{calls:?}");
+        let (given_back, last) = calls[1..].split_at(calls.len() - 4);
+        assert!(matches!(last, ["poll" | "ppoll", "recvfrom", "sendto"]), "{calls:?}");
+        assert!((1..=6).contains(&given_back.len()), "{calls:?}");
+        assert!(given_back.iter().all(|name| *name == "madvise"), "{calls:?}");
+    }
     // The client's end, and its descriptor.
     assert!(rest.starts_with(&["recvfrom", "close"]), "{rest:?}");
     // A fresh connection costs what it takes to be accepted by the worker that came last.
