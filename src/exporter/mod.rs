@@ -33,7 +33,6 @@ use std::{env, format};
 use rustix::io::Errno;
 
 use crate::process::PROCESS;
-use crate::resident::Stack;
 use crate::server::listen_fds;
 use crate::{Error, Info, Listen, Registry, Server};
 use cli::{Command, Options, Usage};
@@ -197,10 +196,7 @@ fn reload_of(running: &Arc<OnceLock<Server>>) -> Reload {
 
 /// Does what signals ask for until one says stop.
 fn obey(mut signals: Signals, reload: &Reload) -> io::Result<()> {
-    let stack = Stack::of_this_thread();
     loop {
-        // To start, or to reload, takes more than to wait.
-        stack.iter().for_each(Stack::give_back);
         match signals.next()? {
             Signal::Stop => return Ok(()),
             // What came of it is in the log; the program goes on either way.

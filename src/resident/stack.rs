@@ -2,6 +2,9 @@
 
 use core::mem::MaybeUninit;
 use core::ptr;
+use std::process;
+
+use rustix::thread::gettid;
 
 use super::{give_back_pages, whole_pages};
 
@@ -15,8 +18,12 @@ pub(crate) struct Stack {
 }
 
 impl Stack {
-    /// That of this thread. `None` if the C library does not know where it is.
+    /// That of this thread. `None` if the C library does not know where it is, and for the first thread, of which musl
+    /// finds out by trying page after page: without end where the kernel is emulated (qemu-user).
     pub(crate) fn of_this_thread() -> Option<Self> {
+        if gettid().as_raw_nonzero().get().unsigned_abs() == process::id() {
+            return None;
+        }
         let mut attributes = MaybeUninit::uninit();
         let (mut lowest, mut size) = (ptr::null_mut(), 0);
         // SAFETY: the attributes are written by the first call; if it succeeds, they are read and destroyed by the

@@ -112,7 +112,7 @@ pub(super) fn only_in_file(place: usize) -> bool {
     }
 }
 
-/// How much is, of what comes before this place.
-pub(super) fn files_before(place: usize) -> usize {
-    (0..place).filter(|place| only_in_file(*place)).count()
+/// Whether rtnetlink is compared with what stands at this place: the index, and the address.
+pub(super) fn is_compared(place: usize) -> bool {
+    NUMBERS.get(place).map_or(place == NUMBERS.len(), |attribute| attribute.file == INDEX)
 }

@@ -28,7 +28,7 @@ use crate::exporter::engine::seen::{Seen, mark};
 use crate::exporter::engine::source::{Build, Entry, Source};
 use crate::text::{Kind, Page};
 use attributes::{
-    DUPLEX, FLAGS, INDEX, NUMBERS, OPERSTATE, QUESTIONS, SPEED, TEXTS, files_before, only_in_file,
+    DUPLEX, FLAGS, INDEX, NUMBERS, OPERSTATE, QUESTIONS, SPEED, TEXTS, is_compared, only_in_file,
 };
 use link::{ADDRESS, BROADCAST, Link, Number, Room};
 
@@ -101,7 +101,7 @@ impl Source for Netclass {
         ask(names, batch, asked);
         machine.patience.ask(batch, &|| page.is_expired());
         let devices = Devices::new(batch, asked, names, numbers);
-        let devices = if self.trusts(&devices, names) || asked != Asked::Told {
+        let devices = if asked == Asked::Files || self.trusts(&devices, names) {
             devices
         } else {
             ask(names, batch, Asked::Files);
@@ -143,9 +143,6 @@ impl Netclass {
     /// Whether what rtnetlink has told can be shown: a sysfs may be of another network namespace than this process, and
     /// is as long as both run. So the same devices must have been found in both before.
     fn trusts(&self, devices: &Devices<'_>, names: &Names) -> bool {
-        if devices.asked == Asked::Files {
-            return false;
-        }
         let mark = devices.mark(names);
         if devices.asked == Asked::Told && mark == Some(self.known.load(Relaxed)) {
             return true;
@@ -157,7 +154,7 @@ impl Netclass {
         } else if devices.asked == Asked::Both || mark.is_none() {
             self.strikes.fetch_add(1, Relaxed);
         }
-        false
+        compared.is_some()
     }
 
     fn choose(&self, all: &Names, chosen: &mut Names, seen: &mut Seen) {
@@ -179,10 +176,28 @@ impl Netclass {
 enum Asked {
     /// All files.
     Files,
-    /// All files, and rtnetlink to compare them with.
+    /// Rtnetlink, what is in files alone, and the files to compare it with.
     Both,
     /// Rtnetlink, and what is in files alone.
     Told,
+}
+
+impl Asked {
+    /// Whether it is the file at this place that is asked.
+    fn has_file(self, place: usize) -> bool {
+        match self {
+            Self::Files => true,
+            Self::Both => only_in_file(place) || is_compared(place),
+            Self::Told => only_in_file(place),
+        }
+    }
+
+    /// The number of the question about a file, if it is asked.
+    fn question(self, device: usize, place: usize) -> Option<usize> {
+        let before = |place: usize| (0..place).filter(|place| self.has_file(*place)).count();
+        let first = usize::from(self != Self::Files);
+        self.has_file(place).then(|| first + device * before(QUESTIONS) + before(place))
+    }
 }
 
 /// A driver answers for `speed` and `duplex`, so that these may hang, and what waits for the same lock.
@@ -193,7 +208,7 @@ fn ask(names: &Names, batch: &mut Batch, asked: Asked) {
     }
     for name in names.iter() {
         let files = NUMBERS.iter().map(|number| number.file).chain(TEXTS).enumerate();
-        for (_, file) in files.filter(|(place, _)| asked != Asked::Told || only_in_file(*place)) {
+        for (_, file) in files.filter(|(place, _)| asked.has_file(*place)) {
             batch.ask(Question::Sysfs, joined(&[CLASS.as_bytes(), b"/", name, b"/", file.as_bytes()]));
         }
     }
@@ -221,12 +236,7 @@ impl<'a> Devices<'a> {
 
     /// What a file holds.
     fn file(&self, device: usize, place: usize) -> Option<&'a [u8]> {
-        self.batch.text(match self.asked {
-            Asked::Files => device * QUESTIONS + place,
-            Asked::Both => 1 + device * QUESTIONS + place,
-            Asked::Told if !only_in_file(place) => return None,
-            Asked::Told => 1 + device * files_before(QUESTIONS) + files_before(place),
-        })
+        self.batch.text(self.asked.question(device, place)?)
     }
 
     fn link(&self, device: usize) -> Option<Link<'a>> {
@@ -236,7 +246,7 @@ impl<'a> Devices<'a> {
 
     /// The link that is shown instead of the files.
     fn shown_link(&self, device: usize) -> Option<Link<'a>> {
-        self.link(device).filter(|_| self.asked == Asked::Told)
+        self.link(device).filter(|_| self.asked != Asked::Files)
     }
 
     /// A mark of the devices, if rtnetlink has told of any: of their names, indexes and addresses.
@@ -295,8 +305,8 @@ impl<'a> Devices<'a> {
     /// A file beside the devices has no attributes, nor has a device that has just gone.
     fn is_there(&self, device: usize) -> bool {
         match self.asked {
-            Asked::Told => self.link(device).is_some(),
-            _ => (0..QUESTIONS).any(|place| self.file(device, place).is_some()),
+            Asked::Told | Asked::Both => self.link(device).is_some(),
+            Asked::Files => (0..QUESTIONS).any(|place| self.file(device, place).is_some()),
         }
     }
 }
