@@ -53,7 +53,8 @@ fn whole_pages(range: Range<*const u8>) -> Range<*const u8> {
     range.start.wrapping_add(up)..range.end.wrapping_sub(down)
 }
 
-/// The kernel may refuse, where memory is locked for instance (mlock(2)): then everything stays as it is.
+/// The kernel may refuse, where memory is locked for instance (mlock(2)): then everything stays as it is. It takes the last
+/// page as a whole.
 ///
 /// # Safety
 /// Nobody may rely on what is in these pages.

@@ -44,7 +44,7 @@ impl Compressors {
 
     /// Makes all of them now, so that no scrape does. They are not resident before they are used.
     pub(crate) fn allocate(&self) {
-        drop([(); COMPRESSORS].map(|()| self.lend()));
+        drop([(); COMPRESSORS].map(|()| self.take()));
     }
 
     /// Gives the memory of those back that are not lent.
@@ -52,8 +52,13 @@ impl Compressors {
         self.lock().free.iter_mut().flatten().for_each(Deflate::rest);
     }
 
-    /// Lends a compressor, if one is free.
+    /// Lends a compressor that is ready for a page, if one is free.
     pub(crate) fn lend(&self) -> Option<Lent<'_>> {
+        let mut lent = self.take()?;
+        lent.deflate.as_mut()?.begin().then_some(lent)
+    }
+
+    fn take(&self) -> Option<Lent<'_>> {
         let mut pool = self.lock();
         let free = pool.free.iter_mut().find_map(Option::take);
         let deflate = match free {
@@ -88,7 +93,6 @@ impl Lent<'_> {
         next: &'b mut dyn Output,
     ) -> Gzip<'b> {
         let deflate = self.deflate.get_or_insert_with(Deflate::new);
-        deflate.begin();
         let limit = buffer.len() - back;
         Gzip { deflate, buffer, front, at: front, limit, flushed: false, next }
     }

@@ -12,6 +12,8 @@ use super::zeroed::Zeroed;
 pub(crate) struct Bytes {
     room: Zeroed,
     length: usize,
+    /// Something may have been written to the room.
+    used: bool,
 }
 
 impl Bytes {
@@ -22,7 +24,9 @@ impl Bytes {
     /// Forgets the bytes, and gives the pages back until they are written to again.
     pub(crate) fn rest(&mut self) {
         self.length = 0;
-        self.room.give_back();
+        if core::mem::take(&mut self.used) {
+            self.room.give_back();
+        }
     }
 
     /// Makes room for so many more.
@@ -43,6 +47,7 @@ impl Bytes {
 
     pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
+        self.used = true;
         self.room[self.length..][..bytes.len()].copy_from_slice(bytes);
         self.length += bytes.len();
     }
@@ -53,6 +58,7 @@ impl Bytes {
 
     /// The room behind the bytes, whatever is in it; see [`Bytes::add`].
     pub(crate) fn spare(&mut self) -> &mut [u8] {
+        self.used = true;
         &mut self.room[self.length..]
     }
 
@@ -68,7 +74,7 @@ impl Bytes {
 
 impl Default for Bytes {
     fn default() -> Self {
-        Self { room: Zeroed::new(0), length: 0 }
+        Self { room: Zeroed::new(0), length: 0, used: false }
     }
 }
 

@@ -4,12 +4,19 @@
 use std::vec::Vec;
 
 /// A pile of things, and how many at its bottom have not been taken lately.
+#[derive(Debug)]
 pub(crate) struct Pile<T> {
     things: Vec<T>,
     untouched: usize,
 }
 
 impl<T> Pile<T> {
+    /// Without any.
+    #[cfg(feature = "exporter")]
+    pub(crate) const fn new() -> Self {
+        Self { things: Vec::new(), untouched: 0 }
+    }
+
     pub(crate) fn take(&mut self) -> Option<T> {
         let taken = self.things.pop();
         self.untouched = self.untouched.min(self.things.len());
@@ -24,6 +31,11 @@ impl<T> Pile<T> {
     pub(crate) fn used(&mut self) -> &mut [T] {
         let from = core::mem::replace(&mut self.untouched, self.things.len());
         &mut self.things[from..]
+    }
+
+    #[cfg(feature = "exporter")]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.things.is_empty()
     }
 
     pub(crate) fn len(&self) -> usize {

@@ -15,6 +15,7 @@ const MARGIN: usize = 1024;
 /// The stack of the thread that made this; it stays there.
 pub(crate) struct Stack {
     lowest: *const u8,
+    end: *const u8,
 }
 
 impl Stack {
@@ -36,15 +37,23 @@ impl Stack {
             libc::pthread_attr_destroy(attributes.as_mut_ptr());
             got == 0
         };
-        let here = ptr::from_ref(&size).addr();
-        let holds = (lowest.addr()..lowest.addr().saturating_add(size)).contains(&here);
-        (known && holds).then_some(Self { lowest: lowest.cast_const().cast() })
+        let lowest = lowest.cast_const().cast::<u8>();
+        let stack = Self { lowest, end: lowest.wrapping_add(size) };
+        (known && stack.holds(ptr::from_ref(&stack).cast())).then_some(stack)
+    }
+
+    fn holds(&self, place: *const u8) -> bool {
+        (self.lowest.addr()..self.end.addr()).contains(&place.addr())
     }
 
     /// Gives back what lies below the calling function.
     #[inline(never)]
     pub(crate) fn give_back(&self) {
         let here = 0_u8;
+        if !self.holds(&raw const here) {
+            // A stack within the stack, of who knows whom.
+            return;
+        }
         let end = (&raw const here).wrapping_sub(MARGIN);
         // SAFETY: this value is neither `Send` nor `Sync`, so this is its thread, which stands above; what is below its
         // frame belongs to calls that have returned.

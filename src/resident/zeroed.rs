@@ -9,7 +9,7 @@ use core::ptr::{self, NonNull};
 use core::slice;
 use std::alloc::handle_alloc_error;
 
-use super::{give_back_pages, page_size};
+use super::give_back_pages;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
 
 /// Bytes of its own, mmap(2). Given back when dropped.
@@ -37,18 +37,13 @@ impl Zeroed {
 }
 
 impl Zeroed {
-    /// Gives all pages back: it holds zeros again.
+    /// Gives all pages back: it holds zeros again, or, where memory is locked, what it held.
     pub(crate) fn give_back(&mut self) {
         if self.length == 0 {
             return;
         }
-        let range = self.as_ptr_range();
         // SAFETY: they are this value's, to the end of the last page, and may have any value.
-        unsafe {
-            give_back_pages(
-                range.start..range.end.wrapping_add(range.end.addr().wrapping_neg() % page_size()),
-            )
-        }
+        unsafe { give_back_pages(self.as_ptr_range()) }
     }
 }
 

@@ -134,7 +134,7 @@ impl<'a> Link<'a> {
         }
         let read = match phase {
             Phase::Idle => self.block(into, unused),
-            _ => self.block_in_poll(into, unused, phase),
+            _ => self.block_in_poll(into, unused, phase, QUIET),
         };
         // If it was given up in the same moment, it is gone.
         self.slot.resume().map_err(|_| self.lost())?;
@@ -147,14 +147,23 @@ impl<'a> Link<'a> {
     /// Between requests the socket has a time limit of its own, which is short: only after it do we look at the clock.
     fn block(&self, into: &mut [u8], unused: &mut [u8]) -> rustix::io::Result<usize> {
         match recv(self.stream, &mut *into, RecvFlags::empty()) {
-            Err(Errno::AGAIN | Errno::INTR) => self.block_in_poll(into, unused, Phase::Idle),
+            // It has waited for that.
+            Err(Errno::AGAIN) => self.block_in_poll(into, unused, Phase::Idle, Duration::ZERO),
+            Err(Errno::INTR) => self.block_in_poll(into, unused, Phase::Idle, QUIET),
             other => other.map(|(read, _)| read),
         }
     }
 
-    fn block_in_poll(&self, into: &mut [u8], unused: &mut [u8], phase: Phase) -> rustix::io::Result<usize> {
+    /// Gives memory back once nothing has come for so long.
+    fn block_in_poll(
+        &self,
+        into: &mut [u8],
+        unused: &mut [u8],
+        phase: Phase,
+        quiet_for: Duration,
+    ) -> rustix::io::Result<usize> {
         let deadline = self.entered.saturating_add(millis(self.limit(phase)));
-        let quiet = self.entered.saturating_add(millis(QUIET));
+        let quiet = coarse_ms().saturating_add(millis(quiet_for));
         let mut rested = false;
         loop {
             let now = coarse_ms();

@@ -48,7 +48,7 @@ pub(super) struct Listener {
     pub(super) socket: OwnedFd,
     /// No other process accepts from it.
     pub(super) own: bool,
-    /// Accepted sockets have its options. Those of Unix sockets have not.
+    /// Accepted sockets have its time limits. Those of Unix sockets have not.
     pub(super) inherits: bool,
     pub(super) name: String,
     pub(super) address: Option<SocketAddr>,
@@ -77,15 +77,18 @@ impl Listener {
                 }
             },
         };
-        let inherits = prepare(&socket, limits).map_err(|error| failed(error.into()))?;
+        let inherits = prepare(&socket, own, limits).map_err(|error| failed(error.into()))?;
         let (name, address) = name_of(&socket).map_err(|error| failed(error.into()))?;
         Ok(Self { socket, own, inherits, name, address, _file: file })
     }
 }
 
-/// Sets what connections inherit, so that none costs a system call for it. Tells whether they do.
-fn prepare(socket: &OwnedFd, limits: &Limits) -> rustix::io::Result<bool> {
-    set_timeouts(socket, limits)?;
+/// Sets what connections inherit, so that none costs a system call for it. Tells whether they do. Where another process may
+/// accept from it too, our times would be in its connections, so each of ours gets them by itself.
+fn prepare(socket: &OwnedFd, own: bool, limits: &Limits) -> rustix::io::Result<bool> {
+    if own {
+        set_timeouts(socket, limits)?;
+    }
     let tcp = socket_domain(socket)? != AddressFamily::UNIX;
     if tcp {
         // A response leaves in whole buffers; without this, the second of two waits for the peer's delayed
@@ -93,7 +96,7 @@ fn prepare(socket: &OwnedFd, limits: &Limits) -> rustix::io::Result<bool> {
         set_tcp_nodelay(socket, true)?;
         defer_accept(std::os::fd::AsFd::as_fd(socket), DEFER_SECONDS);
     }
-    Ok(tcp)
+    Ok(tcp && own)
 }
 
 /// The time limits of the blocking calls: a read between requests, and one step of a write (see `deadline.rs`).

@@ -76,7 +76,7 @@ impl Engine {
 
     /// Nobody has scraped for a while.
     pub(crate) fn rest(&self) {
-        self.pool.for_each_free(|scratch| scratch.rest());
+        self.pool.for_each_used(|scratch| scratch.rest());
     }
 
     fn collect(&self, page: &mut Page<'_>) {

@@ -256,7 +256,6 @@ impl Staff {
                     work = lock(&desk.work);
                 } else if rested {
                     work = desk.changed.wait(work).unwrap_or_else(PoisonError::into_inner);
-                    rested = false;
                 } else {
                     let waited = desk.changed.wait_timeout(work, QUIET);
                     let (again, quiet) = waited.unwrap_or_else(PoisonError::into_inner);
@@ -277,6 +276,7 @@ impl Staff {
                 continue;
             };
             work.current = Some((at, Instant::now()));
+            rested = false;
             drop(work);
             near.approach(&self.sysfs, &path, has_siblings);
             let state = self.answer(question, &path, &near, &mut room);

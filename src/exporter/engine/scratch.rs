@@ -13,7 +13,7 @@ use super::patience::Batch;
 use super::problem::Problem;
 use super::rows::Rows;
 use super::seen::Seen;
-use crate::resident::{Bytes, clear};
+use crate::resident::{Bytes, Pile, clear};
 
 /// Buffers that a collector may use as it likes; it finds them in any state.
 #[derive(Debug, Default)]
@@ -84,8 +84,8 @@ pub(crate) struct Pool<B = Scratch> {
 
 #[derive(Debug)]
 struct Sets<B> {
-    // The last one given back is the next one taken: its memory is warm, and the others stay untouched.
-    free: Vec<Box<B>>,
+    // The last one put back is the next one taken: its memory is warm, and the others stay untouched.
+    free: Pile<Box<B>>,
     made: usize,
     /// How many scrapes wait: a wake-up that nobody needs is a system call all the same.
     waiting: usize,
@@ -104,7 +104,7 @@ impl<B> Default for Pool<B> {
 
 impl<B> Pool<B> {
     const fn new(at_once: usize, wait: Duration) -> Self {
-        let sets = Mutex::new(Sets { free: Vec::new(), made: 0, waiting: 0 });
+        let sets = Mutex::new(Sets { free: Pile::new(), made: 0, waiting: 0 });
         Self { sets, given_back: Condvar::new(), at_once, wait }
     }
 
@@ -127,9 +127,9 @@ impl<B: Default> Pool<B> {
         work(lent.set.get_or_insert_default())
     }
 
-    /// Does something to every set that is not lent.
-    pub(crate) fn for_each_free(&self, work: impl FnMut(&mut Box<B>)) {
-        self.lock().free.iter_mut().for_each(work);
+    /// Does something to every set that has been used since, and is not lent.
+    pub(crate) fn for_each_used(&self, work: impl FnMut(&mut Box<B>)) {
+        self.lock().free.used().iter_mut().for_each(work);
     }
 
     fn take(&self) -> Box<B> {
@@ -140,7 +140,7 @@ impl<B: Default> Pool<B> {
             sets = waited.unwrap_or_else(PoisonError::into_inner).0;
             sets.waiting -= 1;
         }
-        sets.free.pop().unwrap_or_else(|| {
+        sets.free.take().unwrap_or_else(|| {
             sets.made += 1;
             Box::default()
         })
@@ -161,7 +161,9 @@ impl<B: Default> Drop for Lent<'_, B> {
             sets.made -= 1;
             return;
         }
-        sets.free.extend(self.set.take());
+        if let Some(set) = self.set.take() {
+            sets.free.put_back(set);
+        }
         // Whoever is woken needs the lock first of all.
         drop(sets);
         if waited_for {
@@ -182,9 +184,9 @@ mod tests {
                 scope.spawn(|| (0..50).for_each(|_| pool.with(|uses| *uses += 1)));
             }
         });
-        let sets = pool.lock();
+        let mut sets = pool.lock();
         assert_eq!((sets.made, sets.free.len()), (1, 1));
-        assert_eq!(*sets.free[0], 200);
+        assert_eq!(*sets.free.used()[0], 200);
     }
 
     #[test]
@@ -199,8 +201,8 @@ mod tests {
         });
         assert_eq!(inner, 0);
         // What was one too many is given up.
-        let sets = pool.lock();
-        assert_eq!((sets.made, *sets.free[0]), (1, 1));
+        let mut sets = pool.lock();
+        assert_eq!((sets.made, *sets.free.used()[0]), (1, 1));
     }
 
     #[test]

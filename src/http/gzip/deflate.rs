@@ -17,6 +17,9 @@ use super::{LEVEL, MEMORY_LEVEL, WINDOW_BITS};
 use crate::resident::Zeroed;
 use crate::text::Stopped;
 
+/// What begins at a multiple of this may be of any type.
+const ALIGNMENT: usize = 64;
+
 /// Bytes that it may ask for; with these parameters it asks for some 165 kB, at once.
 const ROOM: usize = 192 * 1024;
 
@@ -49,12 +52,12 @@ impl Deflate {
         Self(Box::new(Parts { stream: idle(), memory: Zeroed::new(ROOM), taken: 0 }))
     }
 
-    /// Begins a new stream.
-    pub(super) fn begin(&mut self) {
+    /// Begins a new stream; whether that is possible.
+    pub(super) fn begin(&mut self) -> bool {
         let parts = &mut *self.0;
         // SAFETY: if anything of the memory is taken, it is by this stream, which has not been ended.
         if parts.taken > 0 && unsafe { deflateReset(&raw mut parts.stream) } == Z_OK {
-            return;
+            return true;
         }
         parts.taken = 0;
         let whole = ptr::from_mut(parts);
@@ -64,7 +67,6 @@ impl Deflate {
             (*whole).stream =
                 z_stream { zalloc: Some(take), zfree: Some(leave), opaque: whole.cast(), ..idle() };
             let (stream, size) = (&raw mut (*whole).stream, size_of::<z_stream>() as c_int);
-            // Should it fail, every step will.
             deflateInit2_(
                 stream,
                 LEVEL,
@@ -74,7 +76,7 @@ impl Deflate {
                 Z_DEFAULT_STRATEGY,
                 zlibVersion(),
                 size,
-            );
+            ) == Z_OK
         }
     }
 
@@ -127,13 +129,13 @@ unsafe extern "C" fn take(owner: *mut c_void, items: c_uint, size: c_uint) -> *m
     let parts = owner.cast::<Parts>();
     // SAFETY: as promised; of the parts only the memory is used here, and only the stream by the caller.
     let (memory, taken) = unsafe { (&mut (*parts).memory, &mut (*parts).taken) };
-    // At the beginning of a page, so that anything may be put there; it is asked for once.
-    match (items as usize).checked_mul(size as usize) {
-        Some(wanted) if *taken == 0 && wanted <= memory.len() => {
-            *taken = wanted;
-            memory.as_mut_ptr().cast()
+    let wanted = (items as usize).saturating_mul(size as usize).max(1);
+    match memory.get_mut(*taken..).and_then(|rest| rest.get_mut(..wanted)) {
+        Some(place) => {
+            *taken += wanted.next_multiple_of(ALIGNMENT);
+            place.as_mut_ptr().cast()
         }
-        _ => ptr::null_mut(),
+        None => ptr::null_mut(),
     }
 }
 
@@ -151,7 +153,7 @@ mod tests {
         assert!(deflate.step(b"a", &mut room, true).is_err(), "it has not begun");
         let mut first = 0;
         for round in 0..3 {
-            deflate.begin();
+            assert!(deflate.begin());
             let taken = deflate.0.taken;
             assert!((150_000..175_000).contains(&taken), "{taken}");
             let step = deflate.step(&[b'a'; 1_000], &mut room, true).unwrap();
