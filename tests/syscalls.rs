@@ -11,14 +11,14 @@ mod tree;
 
 use std::env;
 use std::fs;
-use std::io::{BufRead, BufReader};
-use std::net::{Shutdown, SocketAddr};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
 use scrapeport::{Counter, Registry, start_http_server};
-use support::{connect, get, is_closed};
+use support::{ask, connect, get, is_closed};
 
 static HITS: Counter = Counter::new("app_hits_total", "Hits.");
 static REGISTRY: Registry = Registry::new(&[&HITS]);
@@ -30,9 +30,9 @@ const PAUSES: usize = 3;
 /// Longer than the server waits before it gives memory back.
 const PAUSE: Duration = Duration::from_millis(400);
 
-#[test]
-fn one_read_and_one_write_per_kept_scrape() {
-    let log = env::temp_dir().join(format!("scrapeport-{}.strace", std::process::id()));
+/// The system calls of a server in a process of its own, with the threads that made them, while the client does something.
+fn calls_of(name: &str, work: impl FnOnce(&mut TcpStream)) -> Vec<(String, String)> {
+    let log = env::temp_dir().join(format!("scrapeport-{}-{name}.strace", std::process::id()));
     let mut traced = Command::new("strace")
         .args(["-f", "-qq", "-o"])
         .arg(&log)
@@ -49,13 +49,7 @@ fn one_read_and_one_write_per_kept_scrape() {
         })
         .expect("strace must be allowed to trace");
     let mut client = connect(address);
-    for _ in 0..SCRAPES {
-        assert_eq!(get(&mut client).expect("kept").status, 200);
-    }
-    for _ in 0..PAUSES {
-        thread::sleep(PAUSE);
-        assert_eq!(get(&mut client).expect("kept").status, 200);
-    }
+    work(&mut client);
     // The server sees the client's end before its own.
     client.shutdown(Shutdown::Write).expect("open");
     assert!(is_closed(&mut client));
@@ -65,12 +59,26 @@ fn one_read_and_one_write_per_kept_scrape() {
 
     let log_text = fs::read_to_string(&log).expect("strace wrote it");
     fs::remove_file(&log).expect("ours");
-    // The worker is the thread that sends. Its calls between the first response and the last:
-    let calls: Vec<(&str, &str)> = log_text
+    log_text
         .lines()
         .filter(|line| !line.contains("resumed>"))
-        .filter_map(|line| line.split_once(' ').map(|(thread, call)| (thread, call.trim_start())))
-        .collect();
+        .filter_map(|line| line.split_once(' '))
+        .map(|(thread, call)| (thread.to_owned(), call.trim_start().to_owned()))
+        .collect()
+}
+
+#[test]
+fn one_read_and_one_write_per_kept_scrape() {
+    let calls = calls_of("kept", |client| {
+        for _ in 0..SCRAPES {
+            assert_eq!(get(client).expect("kept").status, 200);
+        }
+        for _ in 0..PAUSES {
+            thread::sleep(PAUSE);
+            assert_eq!(get(client).expect("kept").status, 200);
+        }
+    });
+    // The worker is the thread that sends. Its calls between the first response and the last:
     let (worker, _) = calls.iter().find(|(_, call)| call.starts_with("sendto(")).expect("a response");
     let names: Vec<&str> = calls
         .iter()
@@ -105,6 +113,27 @@ fn one_read_and_one_write_per_kept_scrape() {
         .collect();
     let first = all.iter().position(|name| *name == "sendto").expect("a response");
     assert_eq!(all[first - 4..first], ["epoll_pwait", "accept4", "epoll_ctl", "recvfrom"]);
+}
+
+/// Whoever sends a little again and again is not silent.
+#[test]
+fn dripping_clients_make_nobody_give_memory_back() {
+    const BYTES: usize = 60;
+    let calls = calls_of("drips", |client| {
+        let head = format!("GET / HTTP/1.1\r\nHost: h\r\nContent-Length: {BYTES}\r\n\r\n");
+        assert_eq!(ask(client, &head).expect("kept").status, 200);
+        for _ in 0..BYTES {
+            thread::sleep(Duration::from_millis(5));
+            client.write_all(b"x").expect("open");
+        }
+    });
+    let (worker, _) = calls.iter().find(|(_, call)| call.starts_with("sendto(")).expect("a response");
+    let of_worker = calls.iter().filter(|(thread, _)| thread == worker);
+    let after: Vec<_> = of_worker.skip_while(|(_, call)| !call.starts_with("sendto(")).collect();
+    let reads = after.iter().filter(|(_, call)| call.starts_with("recvfrom(")).count();
+    let given_back = after.iter().filter(|(_, call)| call.starts_with("madvise(")).count();
+    // One that was held up is a silence too.
+    assert!(reads >= BYTES / 2 && given_back <= reads / 4, "{reads} reads, {given_back} times");
 }
 
 /// What the collectors cost: each file is opened, read and closed once a scrape, nothing is looked at with stat(2) that is

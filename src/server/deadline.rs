@@ -1,9 +1,9 @@
 //! One connection's socket under time limits.
 //!
-//! A kept request of an ordinary client costs one recv(2) and one send(2). The limits cost nothing more, because the
-//! socket inherits from its listener the two that the kernel keeps: a short time for a blocking read (`SO_RCVTIMEO`)
-//! and half a second for one step of a write (`SO_SNDTIMEO`, socket(7)). Only when a client keeps us waiting
-//! longer, or elsewhere, do we ask the clock and poll(2).
+//! A kept request of an ordinary client costs one recv(2) and one send(2), if it follows the last one soon. The limits
+//! cost nothing more, because the socket inherits from its listener the two that the kernel keeps: a short time for a
+//! blocking read (`SO_RCVTIMEO`) and half a second for one step of a write (`SO_SNDTIMEO`, socket(7)). Only when a client
+//! keeps us waiting longer, or elsewhere, do we ask the clock and poll(2).
 
 use core::time::Duration;
 use std::os::fd::BorrowedFd;
