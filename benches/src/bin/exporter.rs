@@ -160,7 +160,7 @@ fn compare(title: &str, how: Connections, gzip: bool, candidates: &[Candidate], 
 
 fn compare_memory(programs: &[Candidate]) {
     println!(
-        "### Memory after 1,000 scrapes of the default collectors, half of them over fresh connections\n"
+        "### Memory a second after 1,000 scrapes of the default collectors, half of them over fresh connections\n"
     );
     let mut table = Table::new(&["", "kB resident", "kB private", "bytes of the program"]);
     for candidate in programs {
@@ -172,6 +172,8 @@ fn compare_memory(programs: &[Candidate]) {
             run(server.address, how, 500, Duration::from_secs(60))
                 .unwrap_or_else(|error| panic!("{}: {error}", candidate.title));
         }
+        // What only scrapes need may be given back when they are over.
+        std::thread::sleep(Duration::from_secs(1));
         let [resident, private] = memory(server.pid);
         server.stop();
         let size = std::fs::metadata(&candidate.line[0]).map_or(0, |file| file.len());
