@@ -666,6 +666,7 @@ fn scrapes_do_not_leak_descriptors_or_memory() {
         scrape();
     }
     let before = scrape();
+    let kept = settled(&running);
     for _ in 0..500 {
         scrape();
     }
@@ -675,9 +676,23 @@ fn scrapes_do_not_leak_descriptors_or_memory() {
     }
     // A connection that is being closed may still be open.
     assert!((value(&before, "process_open_fds") - value(&after, "process_open_fds")).abs() <= 2.0);
-    let grown =
-        value(&after, "process_resident_memory_bytes") - value(&before, "process_resident_memory_bytes");
-    assert!(grown < 200_000.0, "{grown}");
+    let grown = settled(&running).saturating_sub(kept);
+    assert!(grown < 64, "{grown} kB");
+}
+
+/// What is left of it when it has given back what it does not need.
+fn settled(running: &Running) -> usize {
+    let begin = Instant::now();
+    let mut last = anonymous(running);
+    loop {
+        assert!(begin.elapsed() < PATIENCE, "{last} kB, and still changing");
+        thread::sleep(Duration::from_millis(400));
+        let now = anonymous(running);
+        if now == last {
+            return now;
+        }
+        last = now;
+    }
 }
 
 /// Kilobytes of its memory that are resident and no file's.
@@ -701,8 +716,8 @@ fn what_only_a_scrape_needs_is_given_back_between_scrapes() {
         client.read_to_end(&mut answer).unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 200 "));
     };
-    // The compressor alone has more than this.
-    const MUCH: usize = 150;
+    // The compressor alone has more than this; without one it is stacks and buffers.
+    const MUCH: usize = if cfg!(feature = "gzip") { 150 } else { 50 };
     let mut most = 0;
     for round in 0..3 {
         let busy = AtomicBool::new(true);
