@@ -1,9 +1,9 @@
 //! Compressed pages, from a fixed number of compressors in fixed memory.
 
+mod deflate;
+
 use core::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-
-mod deflate;
 
 use deflate::Deflate;
 

@@ -9,8 +9,9 @@ use core::ptr::{self, NonNull};
 use core::slice;
 use std::alloc::handle_alloc_error;
 
-use super::give_back_pages;
 use rustix::mm::{MapFlags, ProtFlags, mmap_anonymous, munmap};
+
+use super::give_back_pages;
 
 /// Bytes of its own, mmap(2). Given back when dropped.
 pub(crate) struct Zeroed {
@@ -34,14 +35,9 @@ impl Zeroed {
             None => handle_alloc_error(Layout::array::<u8>(length).unwrap_or(Layout::new::<u8>())),
         }
     }
-}
 
-impl Zeroed {
     /// Gives all pages back: it holds zeros again, or, where memory is locked, what it held.
     pub(crate) fn give_back(&mut self) {
-        if self.length == 0 {
-            return;
-        }
         // SAFETY: they are this value's, to the end of the last page, and may have any value.
         unsafe { give_back_pages(self.as_ptr_range()) }
     }
