@@ -4,8 +4,9 @@ use core::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawDir, accessat, openat, readlinkat_raw};
-use rustix::io::{Errno, read};
+use rustix::io::Errno;
 
+use super::held::{Held, Lent};
 use super::names::Names;
 use super::parse::{trim, unsigned};
 use super::path::Path;
@@ -32,17 +33,27 @@ const DIRECTORY: OFlags = OFlags::PATH.union(OFlags::DIRECTORY).union(OFlags::CL
 #[derive(Debug)]
 pub(crate) struct Dir {
     descriptor: OwnedFd,
+    /// Files that stay open, if they may.
+    held: Option<Held>,
 }
 
 impl Dir {
     /// Opens a directory by its path.
     pub(crate) fn open<'a>(path: impl Into<Path<'a>>) -> Result<Self, Errno> {
-        open_at(CWD, path.into(), DIRECTORY).map(|descriptor| Self { descriptor })
+        open_at(CWD, path.into(), DIRECTORY).map(|descriptor| Self { descriptor, held: None })
+    }
+
+    /// The same, for a procfs: what is [held](Self::held) stays open from now on.
+    pub(crate) fn open_procfs<'a>(path: impl Into<Path<'a>>) -> Result<Self, Errno> {
+        let mut dir = Self::open(path)?;
+        dir.held = Held::of(&dir.descriptor);
+        Ok(dir)
     }
 
     /// A directory below this one.
     pub(crate) fn below<'a>(&self, path: impl Into<Path<'a>>) -> Result<Self, Errno> {
-        open_at(self.descriptor.as_fd(), path.into(), DIRECTORY).map(|descriptor| Self { descriptor })
+        open_at(self.descriptor.as_fd(), path.into(), DIRECTORY)
+            .map(|descriptor| Self { descriptor, held: None })
     }
 
     /// A file, opened for reading.
@@ -75,28 +86,44 @@ impl Dir {
     }
 
     pub(crate) fn read_whole<'a>(&self, path: impl Into<Path<'a>>, into: &mut Bytes) -> Result<(), Errno> {
-        self.read_all(path.into(), into)
+        read_all(self.once(path.into())?, into)
     }
 
-    #[inline(never)]
-    fn read_all(&self, path: Path<'_>, into: &mut Bytes) -> Result<(), Errno> {
-        let file = self.file(path)?;
-        into.clear();
-        loop {
-            // The read that finds the end needs little room: a small file stays in one step.
-            if into.spare().len() < STEP / 8 {
-                into.reserve(STEP);
-            }
-            match read(&file, into.spare()) {
-                Ok(0) => return Ok(()),
-                Ok(length) => into.add(length),
-                Err(Errno::INTR) => {}
-                Err(errno) => return Err(errno),
-            }
-            if into.len() > FILE {
-                return Err(Errno::FBIG);
-            }
+    fn once(&self, path: Path<'_>) -> Result<Lent<'static>, Errno> {
+        self.file(path).map(Lent::once)
+    }
+
+    /// A file that each scrape reads, and that stays open therefore if this is the kernel's own procfs.
+    pub(crate) fn held(&self, path: &'static str) -> Result<Lent<'_>, Errno> {
+        match &self.held {
+            Some(held) => Lent::from(self, held, path),
+            None => self.once(path.into()),
         }
+    }
+
+    /// All of a file that stays open, as [`Dir::whole`].
+    #[inline(never)]
+    pub(crate) fn held_whole<'b>(&self, path: &'static str, into: &'b mut Bytes) -> Result<&'b [u8], Problem> {
+        match self.held(path).and_then(|file| read_all(file, into)) {
+            Ok(()) => Ok(into),
+            Err(errno) => Err(Problem::unreadable(path, errno)),
+        }
+    }
+
+    /// The beginning of a file that stays open, as [`Dir::piece`].
+    #[inline(never)]
+    pub(crate) fn held_piece<'b>(&self, path: &'static str, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+        let length = self.held(path)?.read(into)?;
+        Ok(into.get(..length).unwrap_or_default())
+    }
+
+    /// A line or a number of a file that stays open, as [`Dir::told`].
+    pub(crate) fn held_told<'b>(
+        &self,
+        path: &'static str,
+        into: &'b mut Attribute,
+    ) -> Result<&'b [u8], Problem> {
+        self.held_piece(path, into).map(trim).map_err(|errno| Problem::unreadable(path, errno))
     }
 
     /// An attribute of sysfs: one read(2), trimmed of white space.
@@ -125,13 +152,7 @@ impl Dir {
 
     #[inline(never)]
     fn read_once<'b>(&self, path: Path<'_>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
-        let file = self.file(path)?;
-        let length = loop {
-            match read(&file, &mut *into) {
-                Err(Errno::INTR) => {}
-                other => break other?,
-            }
-        };
+        let length = self.once(path)?.read(into)?;
         Ok(into.get(..length).unwrap_or_default())
     }
 
@@ -198,6 +219,24 @@ impl Dir {
 #[inline(never)]
 fn open_at(directory: BorrowedFd<'_>, path: Path<'_>, flags: OFlags) -> Result<OwnedFd, Errno> {
     openat(directory, path.whole(&mut None), flags, Mode::empty())
+}
+
+#[inline(never)]
+fn read_all(mut file: Lent<'_>, into: &mut Bytes) -> Result<(), Errno> {
+    into.clear();
+    loop {
+        // The read that finds the end needs little room: a small file stays in one step.
+        if into.spare().len() < STEP / 8 {
+            into.reserve(STEP);
+        }
+        match file.read(into.spare())? {
+            0 => return Ok(()),
+            length => into.add(length),
+        }
+        if into.len() > FILE {
+            return Err(Errno::FBIG);
+        }
+    }
 }
 
 /// What a buffer grows by at least. Most files of procfs come in pieces of a page.

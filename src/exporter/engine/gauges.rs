@@ -14,7 +14,7 @@ pub(crate) fn show(procfs: &Dir, gauges: &[Gauge], page: &mut Page<'_>) -> Resul
     for (file, name, help) in gauges {
         let mut text = [0; ATTRIBUTE];
         let number = procfs
-            .told(file, &mut text)
+            .held_told(file, &mut text)
             .and_then(|text| unsigned(text).ok_or_else(|| Problem::malformed(*file)));
         match number {
             Ok(number) => page.family(Kind::Gauge, name, help).sample(&[], number),

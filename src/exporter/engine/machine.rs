@@ -4,6 +4,8 @@ use std::format;
 use std::string::String;
 use std::sync::Arc;
 
+use rustix::io::Errno;
+
 use super::dir::Dir;
 use super::patience::Patience;
 
@@ -30,7 +32,7 @@ impl Default for Paths {
 /// The directories, open, and what is asked of them with a time limit.
 #[derive(Debug)]
 pub(crate) struct Machine {
-    pub(crate) procfs: Arc<Dir>,
+    pub(crate) procfs: Dir,
     pub(crate) sysfs: Arc<Dir>,
     /// None where udev does not run.
     pub(crate) udev_data: Option<Dir>,
@@ -47,13 +49,12 @@ impl Machine {
     /// # Errors
     /// One line that names the flag, the path and the reason.
     pub(crate) fn open(paths: &Paths) -> Result<Self, String> {
-        let open = |flag: &str, path: &str| {
-            Dir::open(path)
-                .map(Arc::new)
-                .map_err(|errno| format!("--path.{flag}={path}: {}", std::io::Error::from(errno)))
+        let opened = |dir: Result<Dir, Errno>, flag: &str, path: &str| {
+            dir.map_err(|errno| format!("--path.{flag}={path}: {}", std::io::Error::from(errno)))
         };
-        let (procfs, sysfs) = (open("procfs", &paths.procfs)?, open("sysfs", &paths.sysfs)?);
-        let rootfs = open("rootfs", &paths.rootfs)?;
+        let open = |flag: &str, path: &str| opened(Dir::open(path), flag, path).map(Arc::new);
+        let procfs = opened(Dir::open_procfs(&paths.procfs), "procfs", &paths.procfs)?;
+        let (sysfs, rootfs) = (open("sysfs", &paths.sysfs)?, open("rootfs", &paths.rootfs)?);
         let patience = Patience::new(Arc::clone(&sysfs), rootfs);
         Ok(Self {
             procfs,

@@ -9,6 +9,7 @@ pub(super) mod dir;
 pub(super) mod families;
 pub(super) mod filter;
 pub(super) mod gauges;
+pub(super) mod held;
 pub(super) mod machine;
 pub(super) mod names;
 pub(super) mod netlink;

@@ -23,7 +23,7 @@ const FILE: &str = "sys/fs/file-nr";
 impl Source for Filefd {
     fn collect(&self, machine: &Machine, _: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let mut text = [0; ATTRIBUTE];
-        let text = machine.procfs.told(FILE, &mut text)?;
+        let text = machine.procfs.held_told(FILE, &mut text)?;
         let mut numbers = fields(text).map(unsigned);
         // The second one has been 0 since Linux 2.6.
         let (allocated, maximum) = (numbers.next().flatten(), numbers.nth(1).flatten());

@@ -24,7 +24,7 @@ const FILE: &str = "sys/kernel/hung_task_detect_count";
 impl Source for KernelHung {
     fn collect(&self, machine: &Machine, _: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let mut text = [0; ATTRIBUTE];
-        let text = machine.procfs.told(FILE, &mut text)?;
+        let text = machine.procfs.held_told(FILE, &mut text)?;
         let count = unsigned(text).ok_or_else(|| Problem::malformed(FILE))?;
         let help = "Tasks that the kernel found hanging.";
         page.family(Kind::Counter, "node_kernel_hung_tasks_total", help).sample(&[], count);

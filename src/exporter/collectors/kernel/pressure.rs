@@ -73,7 +73,7 @@ impl Source for Pressure {
         for file in LINES.chunk_by(|a, b| a.0 == b.0) {
             let Some((path, ..)) = file.first() else { continue };
             let mut room = [0; ROOM];
-            let text = match machine.procfs.piece(path, &mut room) {
+            let text = match machine.procfs.held_piece(path, &mut room) {
                 Ok(text) => text,
                 // Not every kernel has all of them.
                 Err(Errno::NOENT) => continue,

@@ -29,7 +29,7 @@ const ROW: usize = 4;
 
 impl Source for Schedstat {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let text = machine.procfs.whole(FILE, &mut scratch.file)?;
+        let text = machine.procfs.held_whole(FILE, &mut scratch.file)?;
         scratch.numbers.clear();
         let mut next = 0;
         for row in lines(text).filter_map(parse) {

@@ -23,7 +23,7 @@ const FILE: &str = "softirqs";
 impl Source for Softirqs {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, numbers, seen, .. } = scratch;
-        let mut lines = lines(machine.procfs.whole(FILE, file)?);
+        let mut lines = lines(machine.procfs.held_whole(FILE, file)?);
         processors(lines.next().ok_or_else(|| Problem::malformed(FILE))?, numbers);
         seen.clear();
         let mut any = false;

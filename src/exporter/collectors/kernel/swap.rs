@@ -22,7 +22,7 @@ const FILE: &str = "swaps";
 impl Source for Swap {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, seen, .. } = scratch;
-        let text = machine.procfs.whole(FILE, file)?;
+        let text = machine.procfs.held_whole(FILE, file)?;
         for (column, factor, name, help) in [
             (0, 1024, "node_swap_size_bytes", "The size of a swap area, in bytes."),
             (1, 1024, "node_swap_used_bytes", "How much of a swap area is used, in bytes."),

@@ -49,7 +49,7 @@ impl Source for Netstat {
         seen.clear();
         let mut result = Ok(());
         for path in ["net/netstat", "net/snmp", SNMP6] {
-            match machine.procfs.whole(path, file) {
+            match machine.procfs.held_whole(path, file) {
                 Ok(text) if path == SNMP6 => self.write_list(text, seen, page),
                 Ok(text) => self.write_pairs(text, seen, page),
                 // A kernel without IPv6.

@@ -1,7 +1,7 @@
 //! Tables of sockets, a line for each: `/proc/net/tcp` and its kin, proc_pid_net(5). They may be far longer than the
 //! buffers, so they are read piece by piece.
 
-use rustix::io::{Errno, read};
+use rustix::io::Errno;
 use rustix::param::page_size;
 
 use crate::exporter::engine::machine::Machine;
@@ -22,13 +22,13 @@ pub(super) struct Socket {
 /// Reads a table. A line that is no socket is passed over.
 pub(super) fn each(
     machine: &Machine,
-    path: &str,
+    path: &'static str,
     buffer: &mut Bytes,
     page: &Page<'_>,
     mut take: impl FnMut(Socket),
 ) -> Result<(), Problem> {
     let unreadable = |errno| Problem::unreadable(path, errno);
-    let file = machine.procfs.file(path).map_err(unreadable)?;
+    let mut file = machine.procfs.held(path).map_err(unreadable)?;
     buffer.clear();
     buffer.reserve(BUFFER);
     let buffer = buffer.spare().get_mut(..BUFFER).unwrap_or_default();
@@ -39,11 +39,7 @@ pub(super) fn each(
         }
         let room = buffer.get_mut(held..).unwrap_or_default();
         let full = room.len().min(page_size());
-        let length = match read(&file, room) {
-            Ok(length) => length,
-            Err(Errno::INTR) => continue,
-            Err(errno) => return Err(unreadable(errno)),
-        };
+        let length = file.read(room).map_err(unreadable)?;
         // The kernel fills a page, but for less than a line, as long as there is more. One read less matters: to find
         // out that there is no more it would look through its whole table again.
         let is_last = length < full / 2;

@@ -35,7 +35,7 @@ const MOST: usize = 512;
 impl Source for Mdadm {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, names, rows, .. } = scratch;
-        let mut rest = machine.procfs.whole(FILE, file)?;
+        let mut rest = machine.procfs.held_whole(FILE, file)?;
         rows.clear();
         names.clear();
         while let Some(array) = next(&mut rest) {
