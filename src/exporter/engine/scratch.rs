@@ -28,18 +28,20 @@ pub(crate) struct Scratch {
     pub(crate) seen: Seen,
     pub(crate) batch: Batch,
     pub(crate) stat: ProcStat,
+    pub(crate) links: Links,
 }
 
 impl Scratch {
     /// To be called when a scrape begins.
     pub(crate) fn begin(&mut self) {
         self.stat.is_read = false;
+        self.links.text.clear();
     }
 
     /// Gives the memory back to the system, until it is written to again.
     pub(crate) fn rest(&mut self) {
-        let Self { file, other, third, names, more_names, numbers, rows, seen: _, batch, stat } = self;
-        for bytes in [file, other, third, &mut stat.text] {
+        let Self { file, other, third, names, more_names, numbers, rows, seen: _, batch, stat, links } = self;
+        for bytes in [file, other, third, &mut stat.text, &mut links.text] {
             bytes.rest();
         }
         names.rest();
@@ -68,6 +70,25 @@ impl ProcStat {
             self.is_read = true;
         }
         Ok(&self.text)
+    }
+}
+
+/// What rtnetlink has told of all network devices, which two collectors look at.
+#[derive(Debug, Default)]
+pub(crate) struct Links {
+    text: Bytes,
+}
+
+impl Links {
+    /// Keeps an answer for who comes later in this scrape.
+    pub(crate) fn tell(&mut self, answer: &[u8]) {
+        self.text.clear();
+        self.text.extend_from_slice(answer);
+    }
+
+    /// Empty if nobody has asked in this scrape.
+    pub(crate) fn told(&self) -> &[u8] {
+        &self.text
     }
 }
 

@@ -3,6 +3,7 @@
 mod arp;
 mod bonding;
 mod conntrack;
+mod link;
 mod netclass;
 mod netdev;
 mod netstat;

@@ -1,6 +1,6 @@
 //! What `netclass` shows of a device, and where it stands: in a file of sysfs, most of it in rtnetlink(7) too.
 
-use super::link::Number;
+use crate::exporter::collectors::network::link::Number;
 use crate::text::Kind;
 
 /// An attribute that is a number.
@@ -112,7 +112,26 @@ pub(super) fn only_in_file(place: usize) -> bool {
     }
 }
 
+/// How many are in files alone.
+pub(super) const FILES: usize = 6;
+
+/// Where one stands among those that are in files alone.
+pub(super) fn among_files(place: usize) -> usize {
+    (0..place).filter(|place| only_in_file(*place)).count()
+}
+
 /// Whether rtnetlink is compared with what stands at this place: the index, and the address.
 pub(super) fn is_compared(place: usize) -> bool {
     NUMBERS.get(place).map_or(place == NUMBERS.len(), |attribute| attribute.file == INDEX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_counted() {
+        assert_eq!(among_files(QUESTIONS), FILES);
+        assert_eq!(among_files(0), 0);
+    }
 }

@@ -1,18 +1,21 @@
 //! `netclass`: what network devices are, and how they stand. Source: `/sys/class/net/*`, the kernel's
 //! `Documentation/ABI/testing/sysfs-class-net`; of this machine most of it from rtnetlink(7), which tells of all devices
-//! at once: six files a device are left of 22. Both are asked and compared when a device is new.
+//! at once: six files a device are left of 22, and of these most are remembered. Both are asked and compared when a
+//! device is new.
 
 mod attributes;
-mod link;
+mod memory;
 
 use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::boxed::Box;
 use std::string::String;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use std::vec::Vec;
 
 use regex_lite::Regex;
 
+use super::link::{self, ADDRESS, BROADCAST, Link, Number, Room};
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::choices::Choices;
 use crate::exporter::engine::filter::regex;
@@ -20,7 +23,6 @@ use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::netlink::Peer;
 use crate::exporter::engine::parse::{NO_TEXT, any_base, lossy, trim};
-use crate::exporter::engine::path::joined;
 use crate::exporter::engine::patience::{Answer, Batch, PATIENCE_FOR_ALL, Question};
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
@@ -30,7 +32,7 @@ use crate::text::{Kind, Page};
 use attributes::{
     DUPLEX, FLAGS, INDEX, NUMBERS, OPERSTATE, QUESTIONS, SPEED, TEXTS, is_compared, only_in_file,
 };
-use link::{ADDRESS, BROADCAST, Link, Number, Room};
+use memory::{Memory, mark_of};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new(
@@ -47,6 +49,7 @@ pub(super) static ENTRY: Entry = Entry {
             netlink: choices.is_on(&NETLINK).unwrap_or(true),
             known: AtomicU32::new(0),
             strikes: AtomicU32::new(0),
+            memory: Mutex::default(),
         }))
     }),
 };
@@ -83,6 +86,8 @@ struct Netclass {
     known: AtomicU32,
     /// How often rtnetlink has told something else than the files, or nothing.
     strikes: AtomicU32,
+    /// Of files, as long as rtnetlink is believed.
+    memory: Mutex<Memory>,
 }
 
 /// After so many, rtnetlink is not asked any more: this sysfs is of another network namespace.
@@ -92,22 +97,27 @@ const CLASS: &str = "class/net";
 
 impl Source for Netclass {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let Scratch { names, more_names, batch, seen, numbers, .. } = scratch;
+        let Scratch { names, more_names, batch, seen, numbers, links, .. } = scratch;
         let found = machine.sysfs.list(CLASS, more_names);
         found.map_err(|errno| Problem::unreadable(CLASS, errno))?;
         self.choose(more_names, names, seen);
         let begun = Instant::now();
+        let is_over = || page.is_expired() || begun.elapsed() >= PATIENCE_FOR_ALL;
         let asked = self.what_to_ask(machine);
-        ask(names, batch, asked);
-        machine.patience.ask(batch, &|| page.is_expired());
-        let devices = Devices::new(batch, asked, names, numbers);
-        let devices = if asked == Asked::Files || self.trusts(&devices, names) {
-            devices
-        } else {
-            ask(names, batch, Asked::Files);
-            machine.patience.ask(batch, &|| page.is_expired() || begun.elapsed() >= PATIENCE_FOR_ALL);
-            Devices::new(batch, Asked::Files, names, numbers)
-        };
+        self.ask(names, batch, numbers, asked);
+        machine.patience.ask(batch, &is_over);
+        let mut devices = Devices { batch, asked, rows: numbers };
+        if asked != Asked::Files {
+            devices.find(names);
+            if self.trusts(&devices, names) {
+                self.recall(&mut devices, names, machine, &is_over);
+                links.tell(devices.answer().unwrap_or_default());
+            } else {
+                self.ask(names, devices.batch, devices.rows, Asked::Files);
+                devices.asked = Asked::Files;
+                machine.patience.ask(devices.batch, &is_over);
+            }
+        }
         write_state(names, &devices, page);
         for (place, attribute) in NUMBERS.iter().enumerate() {
             let mut family = page.family(attribute.kind, attribute.name, attribute.help);
@@ -157,6 +167,70 @@ impl Netclass {
         compared.is_some()
     }
 
+    /// Asks what is not remembered. A driver answers for `speed` and `duplex`, so that these may hang, and what waits for
+    /// the same lock.
+    fn ask(&self, names: &Names, batch: &mut Batch, rows: &mut Vec<u64>, asked: Asked) {
+        batch.clear();
+        rows.clear();
+        rows.resize(names.len() * ROW, 0);
+        if asked != Asked::Files {
+            batch.ask(Question::Netlink(Peer::Route), link::request());
+        }
+        let mut memory = self.memory();
+        memory.turn(names);
+        for ((device, name), row) in names.iter().enumerate().zip(rows.chunks_exact_mut(ROW)) {
+            for (place, number) in row.iter_mut().take(QUESTIONS).enumerate() {
+                if asked.has_file(place) && !(asked == Asked::Told && memory.has(device, place)) {
+                    *number = 1 + ask_file(batch, name, place) as u64;
+                }
+            }
+        }
+    }
+
+    /// Recalls what was not asked, asks what turns out to be new, and remembers it all.
+    fn recall(
+        &self,
+        devices: &mut Devices<'_>,
+        names: &Names,
+        machine: &Machine,
+        is_over: &dyn Fn() -> bool,
+    ) {
+        let memory = self.memory();
+        let mut is_new = false;
+        for (device, name) in names.iter().enumerate() {
+            let Some(link) = devices.link(device).map(mark_of) else { continue };
+            for place in (0..QUESTIONS).filter(|place| only_in_file(*place)) {
+                if devices.question(device, place).is_some() {
+                    continue;
+                }
+                let question = match memory.recall(device, place, link) {
+                    Some(text) => devices.batch.answered(text),
+                    None => {
+                        is_new = true;
+                        ask_file(devices.batch, name, place)
+                    }
+                };
+                devices.set(device, place, question);
+            }
+        }
+        drop(memory);
+        if is_new {
+            machine.patience.ask(devices.batch, is_over);
+        }
+        let mut memory = self.memory();
+        for device in 0..names.len() {
+            if let Some(link) = devices.link(device) {
+                memory.learn(device, link, |place| {
+                    devices.question(device, place).map(|question| devices.batch.answer(question))
+                });
+            }
+        }
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn choose(&self, all: &Names, chosen: &mut Names, seen: &mut Seen) {
         chosen.clear();
         seen.clear();
@@ -191,67 +265,69 @@ impl Asked {
             Self::Told => only_in_file(place),
         }
     }
-
-    /// The number of the question about a file, if it is asked.
-    fn question(self, device: usize, place: usize) -> Option<usize> {
-        let before = |place: usize| (0..place).filter(|place| self.has_file(*place)).count();
-        let first = usize::from(self != Self::Files);
-        self.has_file(place).then(|| first + device * before(QUESTIONS) + before(place))
-    }
 }
 
-/// A driver answers for `speed` and `duplex`, so that these may hang, and what waits for the same lock.
-fn ask(names: &Names, batch: &mut Batch, asked: Asked) {
-    batch.clear();
-    if asked != Asked::Files {
-        batch.ask(Question::Netlink(Peer::Route), link::request());
-    }
-    for name in names.iter() {
-        let files = NUMBERS.iter().map(|number| number.file).chain(TEXTS).enumerate();
-        for (_, file) in files.filter(|(place, _)| asked.has_file(*place)) {
-            batch.ask(Question::Sysfs, joined(&[CLASS.as_bytes(), b"/", name, b"/", file.as_bytes()]));
-        }
-    }
+fn ask_file(batch: &mut Batch, device: &[u8], place: usize) -> usize {
+    let number = NUMBERS.get(place).map(|number| number.file);
+    let file = number.or_else(|| TEXTS.get(place - NUMBERS.len()).copied()).unwrap_or_default();
+    batch.ask_attribute(&[CLASS.as_bytes(), b"/", device, b"/", file.as_bytes()])
 }
 
 /// The answers.
 struct Devices<'a> {
-    batch: &'a Batch,
+    batch: &'a mut Batch,
     asked: Asked,
-    /// What rtnetlink has told, and where of each device.
-    told: Option<(&'a [u8], &'a [u64])>,
+    /// A row for each device: the numbers of the questions about its files, from 1 on, and where in the answer of
+    /// rtnetlink it is told of.
+    rows: &'a mut Vec<u64>,
 }
 
-impl<'a> Devices<'a> {
-    fn new(batch: &'a Batch, asked: Asked, names: &Names, places: &'a mut Vec<u64>) -> Self {
-        let told = match batch.answer(0) {
-            Answer::Text(answer) if asked != Asked::Files => {
-                Link::find_all(answer, names, places);
-                Some((answer, places.as_slice()))
+const ROW: usize = QUESTIONS + 1;
+
+impl Devices<'_> {
+    /// Finds what rtnetlink has told.
+    fn find(&mut self, names: &Names) {
+        let Answer::Text(answer) = self.batch.answer(0) else { return };
+        Link::find_all(answer, names, |device, place| {
+            if let Some(told) = self.rows.get_mut(device * ROW + QUESTIONS) {
+                *told = place;
             }
-            _ => None,
-        };
-        Self { batch, asked, told }
+        });
+    }
+
+    /// What rtnetlink has told.
+    fn answer(&self) -> Option<&[u8]> {
+        self.batch.text(0).filter(|_| self.asked != Asked::Files)
+    }
+
+    fn row(&self, device: usize) -> &[u64] {
+        self.rows.chunks_exact(ROW).nth(device).unwrap_or_default()
+    }
+
+    /// The number of the question about a file.
+    fn question(&self, device: usize, place: usize) -> Option<usize> {
+        let number = self.row(device).get(place)?.checked_sub(1)?;
+        usize::try_from(number).ok()
+    }
+
+    fn set(&mut self, device: usize, place: usize, question: usize) {
+        if let Some(number) = self.rows.get_mut(device * ROW + place) {
+            *number = 1 + question as u64;
+        }
     }
 
     /// What a file holds.
-    fn file(&self, device: usize, place: usize) -> Option<&'a [u8]> {
-        self.batch.text(self.asked.question(device, place)?)
+    fn file(&self, device: usize, place: usize) -> Option<&[u8]> {
+        self.batch.text(self.question(device, place)?)
     }
 
-    fn link(&self, device: usize) -> Option<Link<'a>> {
-        let (answer, places) = self.told?;
-        Link::at(answer, *places.get(device)?)
-    }
-
-    /// The link that is shown instead of the files.
-    fn shown_link(&self, device: usize) -> Option<Link<'a>> {
-        self.link(device).filter(|_| self.asked != Asked::Files)
+    fn link(&self, device: usize) -> Option<Link<'_>> {
+        Link::at(self.answer()?, *self.row(device).last()?)
     }
 
     /// A mark of the devices, if rtnetlink has told of any: of their names, indexes and addresses.
     fn mark(&self, names: &Names) -> Option<u32> {
-        self.told?;
+        self.answer()?;
         let all = names.iter().enumerate().fold(0_u64, |before, (device, name)| {
             let link = self.link(device);
             let index = link.and_then(|link| link.number(Number::Index)).unwrap_or(0);
@@ -280,17 +356,14 @@ impl<'a> Devices<'a> {
     }
 
     fn number(&self, device: usize, place: usize) -> Option<i64> {
-        match (self.shown_link(device), NUMBERS.get(place)) {
+        match (self.link(device), NUMBERS.get(place)) {
             (Some(link), Some(attribute)) if !only_in_file(place) => link.number(attribute.told),
             _ => any_base(self.file(device, place)?),
         }
     }
 
-    fn text<'r>(&self, device: usize, place: usize, room: &'r mut Room) -> &'r [u8]
-    where
-        'a: 'r,
-    {
-        let Some(link) = self.shown_link(device) else {
+    fn text<'r>(&'r self, device: usize, place: usize, room: &'r mut Room) -> &'r [u8] {
+        let Some(link) = self.link(device) else {
             return self.file(device, NUMBERS.len() + place).unwrap_or_default();
         };
         match place {
@@ -450,7 +523,8 @@ mod tests {
 
     fn netclass(netlink: bool) -> Netclass {
         let (known, strikes) = (AtomicU32::new(0), AtomicU32::new(0));
-        Netclass { ignored: None, ignore_invalid_speed: false, netlink, known, strikes }
+        let memory = Mutex::default();
+        Netclass { ignored: None, ignore_invalid_speed: false, netlink, known, strikes, memory }
     }
 
     #[test]

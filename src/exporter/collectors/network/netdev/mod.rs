@@ -2,7 +2,7 @@
 //! `/sys/class/net/DEVICE/statistics/*`, the kernel's `Documentation/networking/statistics.rst`.
 //!
 //! The files are read, not rtnetlink, though the numbers are the same: a request to rtnetlink waits for a lock that a
-//! driver may hold for long, the files do not.
+//! driver may hold for long, the files do not. If `netclass` has waited for it in this scrape, what it was told is used.
 
 mod addresses;
 mod columns;
@@ -13,6 +13,7 @@ use std::vec::Vec;
 
 use columns::{COLUMNS, Column, DETAILS, NO_HANDLER};
 
+use super::link::Link;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::choices::Choices;
 use crate::exporter::engine::filter::Filter;
@@ -84,13 +85,13 @@ const FILE: &str = "net/dev";
 
 impl Source for Netdev {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let Scratch { file, names, numbers, seen, batch, .. } = scratch;
+        let Scratch { file, names, numbers, seen, batch, links, .. } = scratch;
         let text = machine.procfs.held_whole(FILE, file)?;
         let any = self.read(machine, text, names, numbers, seen);
         let columns = if self.detailed {
             &DETAILS[..]
         } else {
-            read_unhandled(machine, names, numbers);
+            read_unhandled(machine, links.told(), names, numbers);
             &COLUMNS[..]
         };
         batch.clear();
@@ -174,10 +175,15 @@ impl Netdev {
     }
 }
 
-/// What `/proc/net/dev` does not have.
-fn read_unhandled(machine: &Machine, names: &Names, numbers: &mut [u64]) {
+/// What `/proc/net/dev` does not have. Rtnetlink has told it if it has been asked anyway.
+fn read_unhandled(machine: &Machine, told: &[u8], names: &Names, numbers: &mut [u64]) {
+    // Both tell of the devices in the same order, as a rule.
+    let mut links = Link::all(told).cycle();
+    let count = Link::all(told).count();
     for (name, row) in names.iter().zip(numbers.chunks_exact_mut(1 + COLUMNS.len())) {
-        if let (Some(number), [known, .., last]) = (statistic(machine, name, NO_HANDLER), row) {
+        let link = links.by_ref().take(count).find(|link| link.name() == name);
+        let unhandled = link.and_then(Link::unhandled).or_else(|| statistic(machine, name, NO_HANDLER));
+        if let (Some(number), [known, .., last]) = (unhandled, row) {
             *known |= 1 << (COLUMNS.len() - 1);
             *last = number;
         }

@@ -4,13 +4,13 @@
 //! `net/core/net-sysfs.c` shows.
 
 use crate::exporter::engine::names::Names;
-use crate::exporter::engine::netlink::{Attributes, DUMP, Messages, REQUEST, Request, u16_at, u32_at};
+use crate::exporter::engine::netlink::{
+    Attributes, DUMP, Messages, REQUEST, Request, u16_at, u32_at, u64_at,
+};
 
-/// Asks for all devices, without their counters.
+/// Asks for all devices.
 pub(super) fn request() -> Request {
-    const EXT_MASK: u16 = 29;
-    const SKIP_STATS: u32 = 1 << 3;
-    Request::new(RTM_GETLINK, REQUEST | DUMP, &[0; HEAD]).attribute(EXT_MASK, &SKIP_STATS.to_ne_bytes())
+    Request::new(RTM_GETLINK, REQUEST | DUMP, &[0; HEAD])
 }
 
 const RTM_NEWLINK: u16 = 16;
@@ -31,7 +31,11 @@ const NAME: u16 = 3;
 const LINK: u16 = 5;
 const OPERSTATE: u16 = 16;
 const ALIAS: u16 = 20;
+const STATS64: u16 = 23;
 const CARRIER: u16 = 33;
+
+/// Where `struct rtnl_link_stats64` has the packets that nobody took, since Linux 4.6.
+const NO_HANDLER: usize = 23 * 8;
 
 /// Where a number stands.
 #[derive(Clone, Copy, Debug)]
@@ -55,15 +59,19 @@ pub(super) enum Number {
 pub(super) struct Link<'a>(&'a [u8]);
 
 impl<'a> Link<'a> {
-    /// Finds the devices in an answer: for each name where in the answer it is told of, for [`Link::at`].
-    pub(super) fn find_all(answer: &[u8], names: &Names, places: &mut std::vec::Vec<u64>) {
-        places.clear();
-        places.resize(names.len(), 0);
-        for message in Messages::new(answer).filter(|message| message.kind == RTM_NEWLINK) {
-            let name = Link(message.body).attribute(NAME).map(until_nul).and_then(|name| names.find(name));
-            if let Some(place) = name.and_then(|name| places.get_mut(name)) {
-                let begin = message.body.as_ptr().addr() - answer.as_ptr().addr();
-                *place = (begin as u64) << 32 | message.body.len() as u64;
+    /// The devices of an answer.
+    pub(super) fn all(answer: &'a [u8]) -> impl Iterator<Item = Self> + Clone {
+        let links = Messages::new(answer).filter(|message| message.kind == RTM_NEWLINK);
+        links.map(|message| Self(message.body)).filter(|link| link.0.len() >= HEAD)
+    }
+
+    /// Finds the devices in an answer: for each of the sorted names where in the answer it is told of, for
+    /// [`Link::at`].
+    pub(super) fn find_all(answer: &[u8], names: &Names, mut found: impl FnMut(usize, u64)) {
+        for link in Link::all(answer) {
+            if let Some(name) = names.find(link.name()) {
+                let begin = link.0.as_ptr().addr() - answer.as_ptr().addr();
+                found(name, (begin as u64) << 32 | link.0.len() as u64);
             }
         }
     }
@@ -108,6 +116,20 @@ impl<'a> Link<'a> {
         state.and_then(|state| STATES.get(state)).copied().unwrap_or_default()
     }
 
+    pub(super) fn name(self) -> &'a [u8] {
+        until_nul(self.attribute(NAME).unwrap_or_default())
+    }
+
+    /// Received packets that nobody took.
+    pub(super) fn unhandled(self) -> Option<u64> {
+        u64_at(self.attribute(STATS64)?, NO_HANDLER)
+    }
+
+    /// Type, index and flags.
+    pub(super) fn head(self) -> &'a [u8] {
+        self.0.get(..IFF + 4).unwrap_or_default()
+    }
+
     /// What somebody else calls the device.
     pub(super) fn alias(self) -> &'a [u8] {
         until_nul(self.attribute(ALIAS).unwrap_or_default())
@@ -117,7 +139,7 @@ impl<'a> Link<'a> {
         u32_at(self.0, at)
     }
 
-    fn attribute(self, kind: u16) -> Option<&'a [u8]> {
+    pub(super) fn attribute(self, kind: u16) -> Option<&'a [u8]> {
         Attributes::after(HEAD, self.0).find(kind)
     }
 }
@@ -157,11 +179,14 @@ mod tests {
         answer
     }
 
-    fn names(all: &[&[u8]]) -> Names {
+    /// Where each of these names, in their order, is told of.
+    fn places(answer: &[u8], all: &[&[u8]]) -> Vec<u64> {
         let mut names = Names::default();
         all.iter().for_each(|name| names.push(name));
         names.sort();
-        names
+        let mut places = std::vec![0; all.len()];
+        Link::find_all(answer, &names, |name, place| places[name] = place);
+        places
     }
 
     #[test]
@@ -171,8 +196,7 @@ mod tests {
             (b"not-listed\0", 0, &[]),
             (b"eth2\0", IFF_UP, &[(4, &1500_u32.to_ne_bytes())]),
         ]);
-        let mut places = Vec::new();
-        Link::find_all(&answer, &names(&[b"eth2", b"bonding_masters", b"eth10"]), &mut places);
+        let places = places(&answer, &[b"eth2", b"bonding_masters", b"eth10"]);
         let mtu = |place: &u64| Link::at(&answer, *place)?.number(Number::Word(4));
         assert_eq!(places.iter().map(mtu).collect::<Vec<_>>(), [None, Some(1500), Some(9000)]);
     }
@@ -183,8 +207,7 @@ mod tests {
         let parts: &[(u16, &[u8])] =
             &[(ADDRESS, &[0, 0x1a, 0xff]), (OPERSTATE, &[6]), (CARRIER, &[1]), (ALIAS, b"the uplink\0")];
         let answer = answer(&[(b"a\0", up, parts), (b"b\0", 0, &[(CARRIER, &[1]), (LINK, &[0; 4])])]);
-        let mut places = Vec::new();
-        Link::find_all(&answer, &names(&[b"a", b"b"]), &mut places);
+        let places = places(&answer, &[b"a", b"b"]);
         let [a, b] = [0, 1].map(|at| Link::at(&answer, places[at]).unwrap());
         assert_eq!(a.address(ADDRESS, &mut [0; 96]), b"00:1a:ff");
         assert_eq!(b.address(ADDRESS, &mut [0; 96]), b"");
@@ -200,14 +223,13 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_survived(bytes: Vec<u8>, place: u64, kind: u16) {
-            let mut places = Vec::new();
-            Link::find_all(&bytes, &names(&[b"a"]), &mut places);
+            let places = places(&bytes, &[b"a"]);
             for place in [place, places[0], bytes.len() as u64] {
                 let Some(link) = Link::at(&bytes, place) else { continue };
                 for number in [Number::Word(kind), Number::Byte(kind), Number::Below, Number::Carrier, Number::Dormant] {
                     let _ = link.number(number);
                 }
-                let _ = (link.address(kind, &mut [0; 96]), link.state(), link.alias());
+                let _ = (link.address(kind, &mut [0; 96]), link.state(), link.alias(), link.name(), link.unhandled(), link.head());
             }
         }
     }

@@ -1,0 +1,122 @@
+//! What the files of network devices held when they were read last. It is believed as long as rtnetlink tells the same
+//! of the device: then nothing has happened to it, and its files need not be opened again. So that nothing is believed
+//! for ever, each scrape reads one file all the same, another one each time.
+
+use std::vec::Vec;
+
+use super::attributes::{DUPLEX, FILES, FLAGS, NUMBERS, QUESTIONS, SPEED, among_files, only_in_file};
+use crate::exporter::collectors::network::link::Link;
+use crate::exporter::engine::names::Names;
+use crate::exporter::engine::patience::Answer;
+use crate::exporter::engine::seen::mark;
+
+/// The devices in the order of their names.
+#[derive(Debug, Default)]
+pub(super) struct Memory {
+    devices: Vec<Device>,
+    /// Counts the scrapes: which file is read although it is remembered.
+    turn: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Device {
+    /// A mark of its name.
+    name: u64,
+    /// A mark of what rtnetlink told.
+    link: u64,
+    files: [File; FILES],
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum File {
+    Unknown,
+    /// The device has no such attribute, or not now.
+    Unreadable,
+    Text([u8; LONGEST], u8),
+}
+
+/// The longest text that is remembered. They are short numbers.
+const LONGEST: usize = 16;
+
+impl Memory {
+    /// A scrape begins, of so many devices: forgets who is one of them no more.
+    pub(super) fn turn(&mut self, names: &Names) {
+        self.turn = self.turn.wrapping_add(1);
+        let new = |name| Device { name, link: 0, files: [File::Unknown; FILES] };
+        self.devices.resize(names.len(), new(0));
+        for (device, name) in self.devices.iter_mut().zip(names.iter()) {
+            let name = mark(&[name]);
+            if device.name != name {
+                *device = new(name);
+            }
+        }
+    }
+
+    /// Whether this scrape need not read a file unless rtnetlink tells something new.
+    pub(super) fn has(&self, device: usize, place: usize) -> bool {
+        let place = among_files(place);
+        let is_due = self.turn % (self.devices.len() * FILES).max(1) == device * FILES + place;
+        let file = self.devices.get(device).and_then(|device| device.files.get(place));
+        !is_due && file.is_some_and(|file| *file != File::Unknown)
+    }
+
+    /// What a file holds that was not read in this scrape, for a device of which rtnetlink tells this ([`mark_of`]);
+    /// nothing if it cannot be read. `None` if that is not known.
+    pub(super) fn recall(&self, device: usize, place: usize, link: u64) -> Option<Option<&[u8]>> {
+        let device = self.devices.get(device).filter(|device| device.link == link)?;
+        match device.files.get(among_files(place))? {
+            File::Unknown => None,
+            File::Unreadable => Some(None),
+            File::Text(text, length) => text.get(..usize::from(*length)).map(Some),
+        }
+    }
+
+    /// What the files of a device hold, and what rtnetlink tells of it.
+    pub(super) fn learn<'a>(
+        &mut self,
+        device: usize,
+        link: Link<'_>,
+        answer: impl Fn(usize) -> Option<Answer<'a>>,
+    ) {
+        let Some(device) = self.devices.get_mut(device) else { return };
+        device.link = mark_of(link);
+        for (place, file) in (0..QUESTIONS).filter(|place| only_in_file(*place)).zip(&mut device.files) {
+            *file = match answer(place) {
+                Some(Answer::Failed(_)) => File::Unreadable,
+                Some(Answer::Text(text)) if lasts(place, link) => File::of(text),
+                _ => File::Unknown,
+            };
+        }
+    }
+}
+
+impl File {
+    fn of(text: &[u8]) -> Self {
+        let mut room = [0; LONGEST];
+        let Some(begin) = room.get_mut(..text.len()) else { return Self::Unknown };
+        begin.copy_from_slice(text);
+        Self::Text(room, text.len() as u8)
+    }
+}
+
+/// Whether a file holds the same as long as rtnetlink tells the same. What a driver tells of the link does not; and of
+/// the flags rtnetlink tells all only since Linux 6.0.
+fn lasts(place: usize, link: Link<'_>) -> bool {
+    match NUMBERS.get(place).map(|attribute| attribute.file) {
+        Some(SPEED) => false,
+        Some(FLAGS) => link.attribute(ALL_MULTICAST).is_some(),
+        Some(_) => true,
+        None => place != NUMBERS.len() + DUPLEX,
+    }
+}
+
+/// A mark of what rtnetlink tells of the device, but for counters of traffic.
+pub(super) fn mark_of(link: Link<'_>) -> u64 {
+    let told = STANDING.map(|kind| link.attribute(kind).unwrap_or_default());
+    mark(&[link.head(), &mark(&told).to_ne_bytes()])
+}
+
+const ALL_MULTICAST: u16 = 61;
+
+/// Address, broadcast address, name, operational state, promiscuity, carrier, and how often that has changed.
+const STANDING: [u16; 8] = [1, 2, 3, 16, 30, 33, 35, ALL_MULTICAST];
