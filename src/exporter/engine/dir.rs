@@ -86,7 +86,7 @@ impl Dir {
     }
 
     pub(crate) fn read_whole<'a>(&self, path: impl Into<Path<'a>>, into: &mut Bytes) -> Result<(), Errno> {
-        read_all(self.once(path.into())?, into)
+        read_all(self.once(path.into())?, Records::Any, into)
     }
 
     fn once(&self, path: Path<'_>) -> Result<Lent<'static>, Errno> {
@@ -102,9 +102,23 @@ impl Dir {
     }
 
     /// All of a file that stays open, as [`Dir::whole`].
-    #[inline(never)]
     pub(crate) fn held_whole<'b>(&self, path: &'static str, into: &'b mut Bytes) -> Result<&'b [u8], Problem> {
-        match self.held(path).and_then(|file| read_all(file, into)) {
+        self.read_held(path, Records::Any, into)
+    }
+
+    /// The same of a file that the kernel makes in one piece, or of pieces that are short: one read(2) is less.
+    pub(crate) fn held_short<'b>(&self, path: &'static str, into: &'b mut Bytes) -> Result<&'b [u8], Problem> {
+        self.read_held(path, Records::Short, into)
+    }
+
+    #[inline(never)]
+    fn read_held<'b>(
+        &self,
+        path: &'static str,
+        records: Records,
+        into: &'b mut Bytes,
+    ) -> Result<&'b [u8], Problem> {
+        match self.held(path).and_then(|file| read_all(file, records, into)) {
             Ok(()) => Ok(into),
             Err(errno) => Err(Problem::unreadable(path, errno)),
         }
@@ -117,7 +131,7 @@ impl Dir {
         Ok(into.get(..length).unwrap_or_default())
     }
 
-    /// A line or a number of a file that stays open, as [`Dir::told`].
+    /// A line or a number of a file that stays open, without white space at its ends.
     pub(crate) fn held_told<'b>(
         &self,
         path: &'static str,
@@ -133,11 +147,6 @@ impl Dir {
         into: &'b mut Attribute,
     ) -> Result<&'b [u8], Errno> {
         self.read_once(path.into(), into).map(trim)
-    }
-
-    /// The same, with a problem that names the path.
-    pub(crate) fn told<'b>(&self, path: &str, into: &'b mut Attribute) -> Result<&'b [u8], Problem> {
-        self.attribute(path, into).map_err(|errno| Problem::unreadable(path, errno))
     }
 
     /// The beginning of a file: one read(2) of as many bytes as there is room for. Enough for what the kernel makes in
@@ -221,17 +230,33 @@ fn open_at(directory: BorrowedFd<'_>, path: Path<'_>, flags: OFlags) -> Result<O
     openat(directory, path.whole(&mut None), flags, Mode::empty())
 }
 
+/// The pieces in which the kernel makes a file: it does not hand out a part of one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Records {
+    Any,
+    /// There is one alone, or they are shorter than [`SHORT`].
+    Short,
+}
+
+/// Half of the smallest page.
+const SHORT: usize = 2048;
+
 #[inline(never)]
-fn read_all(mut file: Lent<'_>, into: &mut Bytes) -> Result<(), Errno> {
+fn read_all(mut file: Lent<'_>, records: Records, into: &mut Bytes) -> Result<(), Errno> {
     into.clear();
     loop {
         // The read that finds the end needs little room: a small file stays in one step.
         if into.spare().len() < STEP / 8 {
             into.reserve(STEP);
         }
-        match file.read(into.spare())? {
-            0 => return Ok(()),
-            length => into.add(length),
+        let room = into.spare().len();
+        let length = file.read(into.spare())?;
+        into.add(length);
+        // As long as there is more the kernel fills a page, but for less than a piece (`seq_read` of its fs/seq_file.c).
+        // To tell that there is no more it would look through its tables again.
+        let is_short = records == Records::Short && file.is_procfs() && length < room.min(SHORT);
+        if length == 0 || is_short {
+            return Ok(());
         }
         if into.len() > FILE {
             return Err(Errno::FBIG);

@@ -119,6 +119,11 @@ impl<'a> Lent<'a> {
             }
         }
     }
+
+    /// Whether this is a file of the kernel's own procfs.
+    pub(super) fn is_procfs(&self) -> bool {
+        self.home.is_some()
+    }
 }
 
 impl Drop for Lent<'_> {

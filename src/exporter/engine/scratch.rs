@@ -66,7 +66,7 @@ impl ProcStat {
 
     pub(crate) fn read(&mut self, machine: &Machine) -> Result<&[u8], Problem> {
         if !self.is_read {
-            machine.procfs.held_whole(Self::FILE, &mut self.text)?;
+            machine.procfs.held_short(Self::FILE, &mut self.text)?;
             self.is_read = true;
         }
         Ok(&self.text)

@@ -18,6 +18,7 @@ use crate::exporter::engine::patience::Batch;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::{Pool, Scratch};
 use crate::exporter::engine::source::{Build, Entry, Source};
+use crate::resident::Bytes;
 use crate::text::{Kind, Page};
 
 pub(super) static ENTRY: Entry = Entry {
@@ -68,11 +69,9 @@ impl Source for Cpufreq {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, batch, file, .. } = scratch;
         machine.sysfs.told_list(DIRECTORY, names)?;
-        // A kernel that cannot switch processors off has no such file.
-        let offline = machine.sysfs.whole(pieces(&[DIRECTORY, b"offline"]), file).unwrap_or_default();
         batch.clear();
         self.plans.with(|plan| {
-            plan.find(machine, names, offline, batch);
+            plan.find(machine, names, file, batch);
             machine.patience.ask(batch, &|| page.is_expired());
             for (question, (_, name, help)) in CLOCKS.iter().enumerate() {
                 let mut family = page.family(Kind::Gauge, name, help);
@@ -98,24 +97,32 @@ impl Source for Cpufreq {
 
 impl Plan {
     /// Finds the processors with a clock, and asks for each clock once.
-    fn find(&mut self, machine: &Machine, names: &Names, offline: &[u8], batch: &mut Batch) {
+    fn find(&mut self, machine: &Machine, names: &Names, file: &mut Bytes, batch: &mut Batch) {
         self.policies.clear();
         self.cpus.clear();
+        let mut is_read = false;
         let mut room = [0; 64];
         for (place, name) in names.iter().enumerate() {
             let Some(number) = number_after(name, "cpu").and_then(|number| unsigned(number.as_bytes()))
             else {
                 continue;
             };
-            if is_listed(number, offline) {
-                continue;
-            }
             let policy = match machine.sysfs.link(pieces(&[DIRECTORY, name, b"/cpufreq"]), &mut room) {
                 Ok(target) => policy_of(target),
                 // Older kernels: a directory of its own.
                 Err(Errno::INVAL) => None,
                 Err(_) => continue,
             };
+            // A kernel that cannot switch processors off has no such file.
+            if !is_read {
+                is_read = true;
+                if machine.sysfs.whole(pieces(&[DIRECTORY, b"offline"]), file).is_err() {
+                    file.clear();
+                }
+            }
+            if is_listed(number, file) {
+                continue;
+            }
             let known = policy.and_then(|number| self.policies.get(number).copied().flatten());
             let first = known.unwrap_or_else(|| ask(name, batch));
             if let Some(number) = policy {

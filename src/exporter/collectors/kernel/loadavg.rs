@@ -21,7 +21,7 @@ const FILE: &str = "loadavg";
 
 impl Source for Loadavg {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let mut loads = fields(machine.procfs.held_whole(FILE, &mut scratch.file)?);
+        let mut loads = fields(machine.procfs.held_short(FILE, &mut scratch.file)?);
         for (name, help) in [
             ("node_load1", "Load, averaged over 1 minute."),
             ("node_load5", "Load, averaged over 5 minutes."),

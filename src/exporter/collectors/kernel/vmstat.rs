@@ -42,7 +42,7 @@ const FILE: &str = "vmstat";
 
 impl Source for Vmstat {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
-        let text = machine.procfs.held_whole(FILE, &mut scratch.file)?;
+        let text = machine.procfs.held_short(FILE, &mut scratch.file)?;
         scratch.seen.clear();
         let mut any = false;
         for line in lines(text) {

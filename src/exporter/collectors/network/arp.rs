@@ -54,7 +54,7 @@ impl Source for Arp {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, names, seen, .. } = scratch;
         names.clear();
-        let neighbours = lines(machine.procfs.held_whole(FILE, file)?).skip(1);
+        let neighbours = lines(machine.procfs.held_short(FILE, file)?).skip(1);
         // The hardware address may be missing.
         for device in neighbours.filter_map(|line| fields(line).take(COLUMNS).skip(COLUMNS - 2).last()) {
             names.push(device);

@@ -51,7 +51,7 @@ const GAUGES: [Gauge; 2] = [
 impl Source for Conntrack {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let gauges = show(&machine.procfs, &GAUGES, page);
-        let sums = match machine.procfs.held_whole(STATISTICS, &mut scratch.file) {
+        let sums = match machine.procfs.held_short(STATISTICS, &mut scratch.file) {
             Ok(text) => add_up(text),
             Err(problem) => return gauges.and(Err(problem)),
         };

@@ -31,7 +31,7 @@ impl Source for Sockstat {
         seen.clear();
         let mut result = Ok(());
         for path in ["net/sockstat", "net/sockstat6"] {
-            match machine.procfs.held_whole(path, file) {
+            match machine.procfs.held_short(path, file) {
                 Ok(text) => lines(text).for_each(|line| write_line(line, seen, page)),
                 // A kernel without this version of IP.
                 Err(problem) if problem.is_no_data() => {}

@@ -64,7 +64,7 @@ const ABSENT: u64 = u64::MAX;
 impl Source for Softnet {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, numbers, .. } = scratch;
-        read(machine.procfs.held_whole(FILE, file)?, numbers);
+        read(machine.procfs.held_short(FILE, file)?, numbers);
         for (place, (_, kind, name, help)) in SHOWN.into_iter().enumerate() {
             let mut family = page.family(kind, name, help);
             for row in numbers.chunks_exact(ROW) {

@@ -86,7 +86,7 @@ const FILE: &str = "net/dev";
 impl Source for Netdev {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, names, numbers, seen, batch, links, .. } = scratch;
-        let text = machine.procfs.held_whole(FILE, file)?;
+        let text = machine.procfs.held_short(FILE, file)?;
         let any = self.read(machine, text, names, numbers, seen);
         let columns = if self.detailed {
             &DETAILS[..]
