@@ -41,15 +41,33 @@ const MAX_FDS: &str = "process_max_fds";
 /// ```
 ///
 /// A limit that is not set (`ulimit -n unlimited`) is shown as `+Inf`.
-pub static PROCESS: Collector<Process> = Collector::new(
-    "process",
-    &[CPU, RESIDENT, VIRTUAL, VIRTUAL_MAX, START, THREADS, OPEN_FDS, MAX_FDS],
-    Process(()),
-);
+pub static PROCESS: Collector<Process> = of(Descriptors::Listed);
+
+/// The same for a program none of whose threads waits in accept(2).
+#[cfg(feature = "exporter")]
+pub(crate) static WITHOUT_ACCEPT: Collector<Process> = of(Descriptors::Counted);
+
+const fn of(descriptors: Descriptors) -> Collector<Process> {
+    let families = &[CPU, RESIDENT, VIRTUAL, VIRTUAL_MAX, START, THREADS, OPEN_FDS, MAX_FDS];
+    Collector::new("process", families, Process { descriptors })
+}
 
 /// The source behind [`PROCESS`].
 #[derive(Debug)]
-pub struct Process(());
+pub struct Process {
+    descriptors: Descriptors,
+}
+
+/// How open file descriptors are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Descriptors {
+    /// One by one, in their directory.
+    Listed,
+    /// By the kernel, which tells their number as the size of the directory since Linux 6.2. It includes numbers that
+    /// are only reserved, one for each thread that waits in accept(2), and is had for a tenth of the price.
+    #[cfg(feature = "exporter")]
+    Counted,
+}
 
 impl Collect for Process {
     fn collect(&self, page: &mut Page<'_>) -> Result<(), CollectError> {
@@ -83,7 +101,7 @@ impl Collect for Process {
             "Largest amount of virtual memory that the process may have, in bytes.",
             limit(getrlimit(Resource::As).current),
         );
-        match open_descriptors() {
+        match self.descriptors.count() {
             Ok(count) => one(page, Kind::Gauge, OPEN_FDS, "File descriptors that are open.", count),
             Err(error) => note(failed("cannot count /proc/self/fd", &error)),
         }
@@ -266,10 +284,20 @@ fn find_boot_time(mut file: impl Read) -> Option<u64> {
     }
 }
 
+impl Descriptors {
+    fn count(self) -> io::Result<u64> {
+        #[cfg(feature = "exporter")]
+        if self == Self::Counted {
+            let size = rustix::fs::stat(c"/proc/self/fd")?.st_size;
+            if size > 0 {
+                return Ok(size as u64);
+            }
+        }
+        open_descriptors()
+    }
+}
+
 /// How many file descriptors are open, not counting the one that is opened to find out.
-///
-/// The size of the directory, which is a count since Linux 6.2, is not taken: it includes numbers that are only
-/// reserved, one for each thread that waits in accept(2).
 fn open_descriptors() -> io::Result<u64> {
     let directory = open(c"/proc/self/fd", OFlags::DIRECTORY)?;
     let mut buffer = [const { MaybeUninit::uninit() }; 1024];

@@ -32,7 +32,7 @@ use std::{env, format};
 
 use rustix::io::Errno;
 
-use crate::process::PROCESS;
+use crate::process::WITHOUT_ACCEPT;
 use crate::server::listen_fds;
 use crate::{Error, Info, Listen, Registry, Server};
 use cli::{Command, Options, Usage};
@@ -50,7 +50,7 @@ pub static BUILD_INFO: Info<4> = Info::new(
 );
 
 /// What the program serves, besides the metrics of its server.
-pub static METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&NODE, &PROCESS]);
+pub static METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&NODE, &WITHOUT_ACCEPT]);
 
 /// The same without the program itself.
 static MACHINE_METRICS: Registry = Registry::new(&[&BUILD_INFO]).collecting(&[&NODE]);

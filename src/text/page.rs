@@ -299,6 +299,13 @@ impl<'a> Page<'a> {
     /// Writes text with backslash and newline escaped, and the double quote where `quote` says so.
     pub(crate) fn put_escaped(&mut self, text: &str, quote: bool) {
         let mut rest = text.as_bytes();
+        // Looks at all bytes at once, as nearly no text has any that is escaped.
+        let is_plain = |bytes: &[u8]| {
+            bytes.iter().fold(true, |plain, byte| plain & !matches!(byte, b'\\' | b'\n' | b'"'))
+        };
+        if is_plain(rest) {
+            return self.put(rest);
+        }
         while let Some(at) =
             rest.iter().position(|byte| matches!(byte, b'\\' | b'\n') || (quote && *byte == b'"'))
         {

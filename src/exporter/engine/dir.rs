@@ -43,8 +43,8 @@ impl Dir {
         open_at(CWD, path.into(), DIRECTORY).map(|descriptor| Self { descriptor, held: None })
     }
 
-    /// The same, for a procfs: what is [held](Self::held) stays open from now on.
-    pub(crate) fn open_procfs<'a>(path: impl Into<Path<'a>>) -> Result<Self, Errno> {
+    /// The same, for a procfs or sysfs: what is [held](Self::held) stays open from now on.
+    pub(crate) fn open_holding<'a>(path: impl Into<Path<'a>>) -> Result<Self, Errno> {
         let mut dir = Self::open(path)?;
         dir.held = Held::of(&dir.descriptor);
         Ok(dir)
@@ -93,7 +93,7 @@ impl Dir {
         self.file(path).map(Lent::once)
     }
 
-    /// A file that each scrape reads, and that stays open therefore if this is the kernel's own procfs.
+    /// A file that each scrape reads, and that stays open therefore if it is the kernel's own.
     pub(crate) fn held(&self, path: &'static str) -> Result<Lent<'_>, Errno> {
         match &self.held {
             Some(held) => Lent::from(self, held, path),
@@ -254,7 +254,7 @@ fn read_all(mut file: Lent<'_>, records: Records, into: &mut Bytes) -> Result<()
         into.add(length);
         // As long as there is more the kernel fills a page, but for less than a piece (`seq_read` of its fs/seq_file.c).
         // To tell that there is no more it would look through its tables again.
-        let is_short = records == Records::Short && file.is_procfs() && length < room.min(SHORT);
+        let is_short = records == Records::Short && file.is_kernels() && length < room.min(SHORT);
         if length == 0 || is_short {
             return Ok(());
         }

@@ -1,4 +1,4 @@
-//! Files of procfs that stay open from scrape to scrape.
+//! Files of procfs and sysfs that stay open from scrape to scrape.
 //!
 //! Looking up and opening a file costs the kernel more than most of them take to be written, and `/proc/net/netstat` is
 //! written twice for who has just opened it: the kernel's buffer begins with a page, and is kept with the file when that
@@ -8,7 +8,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::vec::Vec;
 
-use rustix::fs::{PROC_SUPER_MAGIC, fstatfs};
+use rustix::fs::{FsWord, PROC_SUPER_MAGIC, fstatfs};
 use rustix::io::{Errno, pread, read};
 use rustix::process::{Resource, getrlimit};
 
@@ -27,7 +27,7 @@ impl Held {
     /// None if this directory is not the kernel's own: elsewhere a file may be replaced by another of its name.
     pub(super) fn of(directory: impl AsFd) -> Option<Self> {
         let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        (is_procfs(directory) && descriptors >= ENOUGH_DESCRIPTORS).then(Self::default)
+        (is_kernels(directory) && descriptors >= ENOUGH_DESCRIPTORS).then(Self::default)
     }
 
     fn take(&self, path: &str) -> Option<OwnedFd> {
@@ -49,9 +49,12 @@ impl Held {
     }
 }
 
-fn is_procfs(file: impl AsFd) -> bool {
-    fstatfs(file).is_ok_and(|system| system.f_type == PROC_SUPER_MAGIC)
+fn is_kernels(file: impl AsFd) -> bool {
+    fstatfs(file).is_ok_and(|system| matches!(system.f_type, PROC_SUPER_MAGIC | SYSFS_MAGIC))
 }
+
+/// From the kernel's `include/uapi/linux/magic.h`.
+const SYSFS_MAGIC: FsWord = 0x6265_6572;
 
 /// A file that is read from its beginning to its end, and then put back if it is one that stays open.
 #[derive(Debug)]
@@ -120,8 +123,8 @@ impl<'a> Lent<'a> {
         }
     }
 
-    /// Whether this is a file of the kernel's own procfs.
-    pub(super) fn is_procfs(&self) -> bool {
+    /// Whether this is a file of the kernel's own.
+    pub(super) fn is_kernels(&self) -> bool {
         self.home.is_some()
     }
 }
@@ -130,7 +133,7 @@ impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let (Some(file), Some(home)) = (self.file.take(), &self.home) else { return };
         // Another file system may be mounted over a single file.
-        if !home.failed && (!home.is_new || is_procfs(&file)) {
+        if !home.failed && (!home.is_new || is_kernels(&file)) {
             home.held.put(home.path, file);
         }
     }

@@ -52,9 +52,9 @@ impl Machine {
         let opened = |dir: Result<Dir, Errno>, flag: &str, path: &str| {
             dir.map_err(|errno| format!("--path.{flag}={path}: {}", std::io::Error::from(errno)))
         };
-        let open = |flag: &str, path: &str| opened(Dir::open(path), flag, path).map(Arc::new);
-        let procfs = opened(Dir::open_procfs(&paths.procfs), "procfs", &paths.procfs)?;
-        let (sysfs, rootfs) = (open("sysfs", &paths.sysfs)?, open("rootfs", &paths.rootfs)?);
+        let procfs = opened(Dir::open_holding(&paths.procfs), "procfs", &paths.procfs)?;
+        let sysfs = Arc::new(opened(Dir::open_holding(&paths.sysfs), "sysfs", &paths.sysfs)?);
+        let rootfs = Arc::new(opened(Dir::open(&paths.rootfs), "rootfs", &paths.rootfs)?);
         let patience = Patience::new(Arc::clone(&sysfs), rootfs);
         Ok(Self {
             procfs,

@@ -4,6 +4,7 @@
 //! A request and its answers are bytes here; [`Messages`] and [`Attributes`] read them, whatever they hold.
 
 use core::time::Duration;
+use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
 use rustix::net::netlink::{self, SocketAddrNetlink};
@@ -31,17 +32,30 @@ const MOST: usize = 16 << 20;
 /// Room for one datagram: the kernel fills 32 KiB at most.
 const DATAGRAM: usize = 32 << 10;
 
+/// The socket of a thread that asks the routing family: to make one costs half as much as an answer.
+pub(super) type Line = Option<OwnedFd>;
+
 /// Sends a request, and gathers all messages of the answer.
 ///
 /// It may wait for a lock of the kernel: ask through [`Patience`](super::patience::Patience).
-pub(super) fn exchange(peer: Peer, request: &[u8], into: &mut Bytes) -> Result<(), Errno> {
-    let protocol = match peer {
-        Peer::Route => None,
-        Peer::Generic => Some(netlink::GENERIC),
+pub(super) fn exchange(line: &mut Line, peer: Peer, request: &[u8], into: &mut Bytes) -> Result<(), Errno> {
+    let socket = match (peer, line.take()) {
+        (Peer::Route, Some(socket)) => socket,
+        (Peer::Route, None) => open(None)?,
+        (Peer::Generic, other) => {
+            *line = other;
+            let socket = open(Some(netlink::GENERIC))?;
+            return ask(&socket, request, into);
+        }
     };
-    let socket = open(protocol)?;
-    set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
-    sendto(&socket, request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
+    ask(&socket, request, into)?;
+    // On one where something went wrong the rest of the answer may still come.
+    *line = Some(socket);
+    Ok(())
+}
+
+fn ask(socket: &OwnedFd, request: &[u8], into: &mut Bytes) -> Result<(), Errno> {
+    sendto(socket, request, SendFlags::empty(), &SocketAddrNetlink::new(0, 0))?;
     into.clear();
     loop {
         // Memory for one datagram, and for the end that comes after it: a larger buffer would be a copy of a whole one.
@@ -49,7 +63,7 @@ pub(super) fn exchange(peer: Peer, request: &[u8], into: &mut Bytes) -> Result<(
             into.reserve(2 * DATAGRAM);
         }
         let begin = into.len();
-        match recv(&socket, into.spare(), RecvFlags::empty()) {
+        match recv(socket, into.spare(), RecvFlags::empty()) {
             Err(Errno::INTR) => continue,
             // What does not come in time.
             Err(Errno::AGAIN) => return Err(Errno::TIMEDOUT),
@@ -65,8 +79,10 @@ pub(super) fn exchange(peer: Peer, request: &[u8], into: &mut Bytes) -> Result<(
     }
 }
 
-fn open(protocol: Option<Protocol>) -> Result<std::os::fd::OwnedFd, Errno> {
-    socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)
+fn open(protocol: Option<Protocol>) -> Result<OwnedFd, Errno> {
+    let socket = socket_with(AddressFamily::NETLINK, SocketType::RAW, SocketFlags::CLOEXEC, protocol)?;
+    set_socket_timeout(&socket, Timeout::Recv, Some(PATIENCE))?;
+    Ok(socket)
 }
 
 /// Whether the answer ends with this datagram, or why there is none.
@@ -276,12 +292,17 @@ mod tests {
         let mut answer = Bytes::default();
         // RTM_GETADDR of IPv4; every machine that runs tests has 127.0.0.1.
         let request = Request::new(22, REQUEST | DUMP, &[2, 0, 0, 0, 0, 0, 0, 0]);
-        exchange(Peer::Route, request.as_ref(), &mut answer).unwrap();
+        let mut line = None;
+        for _ in 0..2 {
+            exchange(&mut line, Peer::Route, request.as_ref(), &mut answer).unwrap();
+        }
+        assert!(line.is_some());
         let addresses = Messages::new(&answer).filter(|message| message.kind == 20);
         let mut addresses = addresses.filter_map(|message| Attributes::after(8, message.body).find(1));
         assert!(addresses.any(|address| address == [127, 0, 0, 1]));
         let unknown = Request::new(u16::MAX, REQUEST, &[0; 4]);
-        assert!(exchange(Peer::Generic, unknown.as_ref(), &mut answer).is_err());
+        assert!(exchange(&mut line, Peer::Generic, unknown.as_ref(), &mut answer).is_err() && line.is_some());
+        assert!(exchange(&mut line, Peer::Route, unknown.as_ref(), &mut answer).is_err() && line.is_none());
     }
 
     proptest! {

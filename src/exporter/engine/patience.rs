@@ -24,7 +24,7 @@ use self::batch::State;
 pub(crate) use self::batch::{Answer, Batch, Question, Room, Task};
 use self::near::Near;
 use super::dir::Dir;
-use super::netlink::exchange;
+use super::netlink::{Line, exchange};
 use crate::resident::{QUIET, Stack};
 
 /// How long one question may take. A healthy sensor on a slow bus takes tens of milliseconds.
@@ -235,7 +235,7 @@ impl Staff {
     /// The life of a thread.
     fn attend(&self, desk: &Arc<Desk>) {
         let mut room = Room::default();
-        let mut near = Near::default();
+        let (mut near, mut line) = (Near::default(), None);
         let mut path = Vec::new();
         let stack = Stack::of_this_thread();
         // It has given back what it needed.
@@ -268,18 +268,18 @@ impl Staff {
                 }
                 continue;
             };
-            let Some((question, has_siblings)) = job.jobs.get(at).map(|next| {
+            let Some((question, has_sibling)) = job.jobs.get(at).map(|next| {
                 path.clear();
                 path.extend_from_slice(job.path(next));
-                (next.question, job.has_siblings(at))
+                (next.question, job.has_sibling(at))
             }) else {
                 continue;
             };
             work.current = Some((at, Instant::now()));
             rested = false;
             drop(work);
-            near.approach(&self.sysfs, &path, has_siblings);
-            let state = self.answer(question, &path, &near, &mut room);
+            near.approach(&self.sysfs, &path, has_sibling);
+            let state = self.answer(question, &path, &near, &mut line, &mut room);
             work = lock(&desk.work);
             work.current = None;
             if work.left.take().is_some() {
@@ -303,6 +303,7 @@ impl Staff {
         question: Question,
         path: &[u8],
         near: &Near,
+        line: &mut Line,
         room: &mut Room,
     ) -> Result<Option<StatFs>, Errno> {
         let text = &mut room.text;
@@ -314,7 +315,7 @@ impl Staff {
             Question::Hang => drop(self.sysfs.open_and_wait(path)?),
             Question::Rootfs => self.rootfs.read_whole(path, text)?,
             Question::SysfsWhole => self.sysfs.read_whole(path, text)?,
-            Question::Netlink(peer) => exchange(peer, path, text)?,
+            Question::Netlink(peer) => exchange(line, peer, path, text)?,
             Question::Sysfs => near.attribute(&self.sysfs, path, text)?,
         }
         Ok(None)

@@ -47,14 +47,20 @@ impl Source for Vmstat {
         let mut any = false;
         for line in lines(text) {
             let mut fields = fields(line);
-            let (Some(field), Some(number)) = (fields.next(), fields.next()) else { continue };
+            let Some(field) = fields.next() else { continue };
+            let is_taken = self.takes(field);
+            // Of the others, one number tells that the file is what it should be.
+            if !is_taken && any {
+                continue;
+            }
+            let Some(number) = fields.next() else { continue };
             let Some(number) =
                 unsigned(number).map(Number::from).or_else(|| signed(number).map(Number::from))
             else {
                 continue;
             };
             any = true;
-            if !self.takes(field) {
+            if !is_taken {
                 continue;
             }
             let Some(name) = name(&[b"node_vmstat_", field]) else { continue };

@@ -12,9 +12,6 @@ use crate::exporter::engine::netlink::Peer;
 use crate::exporter::engine::path::joined;
 use crate::resident::{Bytes, clear};
 
-/// From so many further attributes on, it is cheaper to open their directory than to look up its path for each of them.
-const SIBLINGS: usize = 2;
-
 /// A question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Question {
@@ -181,14 +178,15 @@ impl Batch {
         self.bytes.get(job.path.clone()).unwrap_or_default()
     }
 
-    /// Whether the next questions too are about attributes in this one's directory, so that it is worth opening.
-    pub(super) fn has_siblings(&self, at: usize) -> bool {
+    /// Whether the next question too is about an attribute in this one's directory: to open that is cheaper than to look
+    /// up its path twice.
+    pub(super) fn has_sibling(&self, at: usize) -> bool {
         let parent = |at: usize| {
             let job = self.jobs.get(at).filter(|job| job.question == Question::Sysfs)?;
             split(self.path(job)).map(|(parent, _)| parent)
         };
         let own = parent(at);
-        own.is_some() && (1..=SIBLINGS).all(|next| parent(at + next) == own)
+        own.is_some() && parent(at + 1) == own
     }
 
     pub(super) fn first_open(&self) -> Option<usize> {

@@ -13,7 +13,7 @@ use self::zone::Zone;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::dir::ATTRIBUTE;
 use crate::exporter::engine::machine::Machine;
-use crate::exporter::engine::parse::{NO_TEXT, fields, lossy};
+use crate::exporter::engine::parse::{NO_TEXT, fields, lossy, trim};
 use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
@@ -61,14 +61,16 @@ fn clocksources(machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -
         listed => listed?,
     }
     let mut result = Ok(());
-    for (file, name, help) in [
+    for (file, first, name, help) in [
         (
             &b"/available_clocksource"[..],
+            "devices/system/clocksource/clocksource0/available_clocksource",
             "node_time_clocksource_available_info",
             "Clocks that the kernel could take; always 1.",
         ),
         (
             b"/current_clocksource",
+            "devices/system/clocksource/clocksource0/current_clocksource",
             "node_time_clocksource_current_info",
             "The clock that the kernel takes; always 1.",
         ),
@@ -79,7 +81,12 @@ fn clocksources(machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -
             let path = [CLOCKSOURCES, b"/", name, file];
             let path = pieces(&path);
             let mut room = [0; ATTRIBUTE];
-            let clocks = match machine.sysfs.attribute(path, &mut room) {
+            // There is only this one, as a rule.
+            let read = match device {
+                b"0" => machine.sysfs.held_piece(first, &mut room).map(trim),
+                _ => machine.sysfs.attribute(path, &mut room),
+            };
+            let clocks = match read {
                 Ok(clocks) => clocks,
                 Err(errno) => {
                     result = result.and(Err(Problem::unreadable(path, errno)));
