@@ -2,8 +2,8 @@
 
 use super::format::Escaping;
 use super::name::is_classic_label;
-use super::number::Number;
-use super::page::Page;
+use super::number::{LONGEST, Number};
+use super::page::{Page, is_plain};
 
 /// A sample line under way: labels, then the value.
 #[doc(hidden)]
@@ -12,6 +12,9 @@ pub struct Line<'p, 'a> {
     page: &'p mut Page<'a>,
     open: bool,
 }
+
+/// A separator, `=`, and two quotes.
+const PUNCTUATION: usize = 4;
 
 impl<'p, 'a> Line<'p, 'a> {
     /// A line whose name has been written; `open` if it stands within the braces.
@@ -26,10 +29,36 @@ impl<'p, 'a> Line<'p, 'a> {
         self.open = true;
     }
 
+    /// Writes a label that needs no escaping in one step; whether there was room, and it is one.
+    #[inline]
+    fn plain_label(&mut self, name: &str, value: &str) -> bool {
+        let length = name.len() + value.len() + PUNCTUATION;
+        if !is_plain(value.as_bytes()) {
+            return false;
+        }
+        let open = self.open;
+        let Some(room) = self.page.room_now(length) else { return false };
+        let [separator, room @ .., end] = room else { return false };
+        let Some((first, second)) = room.split_at_mut_checked(name.len() + 2) else { return false };
+        let [name_room @ .., equals, quote] = first else { return false };
+        *separator = if open { b',' } else { b'{' };
+        name_room.copy_from_slice(name.as_bytes());
+        (*equals, *quote) = (b'=', b'"');
+        second.copy_from_slice(value.as_bytes());
+        *end = b'"';
+        self.page.advance(length);
+        self.open = true;
+        true
+    }
+
     #[inline]
     pub(crate) fn label(&mut self, name: &str, value: &str) {
+        let as_it_is = self.page.shows_classic_names_as_they_are() && is_classic_label(name);
+        if as_it_is && self.plain_label(name, value) {
+            return;
+        }
         self.separate();
-        if self.page.shows_classic_names_as_they_are() && is_classic_label(name) {
+        if as_it_is {
             self.page.put(name.as_bytes());
         } else if self.page.format().escaping == Escaping::AllowUtf8 {
             self.page.put(b"\"");
@@ -69,9 +98,16 @@ impl<'p, 'a> Line<'p, 'a> {
 
     /// Ends the line with its value.
     #[inline]
-    pub(crate) fn value(mut self, value: Number) {
-        self.put_value(value);
-        self.page.put(b"\n");
+    pub(crate) fn value(self, value: Number) {
+        let mut text = [0; 2 + LONGEST + 1];
+        let [brace, blank, rest @ ..] = &mut text;
+        (*brace, *blank) = (b'}', b' ');
+        let length = rest.first_chunk_mut().map_or(0, |room| value.write(room));
+        if let Some(end) = rest.get_mut(length) {
+            *end = b'\n';
+        }
+        let begin = usize::from(!self.open);
+        self.page.put(text.get(begin..length + 3).unwrap_or_default());
     }
 
     /// Ends the line with its value and the time it was taken, in milliseconds since the epoch.

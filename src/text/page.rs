@@ -90,6 +90,12 @@ impl<'a> Help<'a> {
     }
 }
 
+/// Whether text holds nothing that is ever escaped. Looks at all bytes at once, as nearly no text does.
+#[inline]
+pub(super) fn is_plain(text: &[u8]) -> bool {
+    text.iter().fold(true, |plain, byte| plain & !matches!(byte, b'\\' | b'\n' | b'"'))
+}
+
 /// A page of metrics under way.
 ///
 /// Text is written into the buffer that the caller lends and handed to the [`Output`] whenever it is full, so a page
@@ -257,6 +263,12 @@ impl<'a> Page<'a> {
         self.buffer.get_mut(self.at..self.limit)
     }
 
+    /// So many bytes, if they are left in the buffer, to be confirmed by [`Page::advance`].
+    #[inline]
+    pub(super) fn room_now(&mut self, length: usize) -> Option<&mut [u8]> {
+        self.buffer.get_mut(self.at..self.limit)?.get_mut(..length)
+    }
+
     #[inline]
     pub(crate) fn advance(&mut self, length: usize) {
         self.at += length;
@@ -299,10 +311,6 @@ impl<'a> Page<'a> {
     /// Writes text with backslash and newline escaped, and the double quote where `quote` says so.
     pub(crate) fn put_escaped(&mut self, text: &str, quote: bool) {
         let mut rest = text.as_bytes();
-        // Looks at all bytes at once, as nearly no text has any that is escaped.
-        let is_plain = |bytes: &[u8]| {
-            bytes.iter().fold(true, |plain, byte| plain & !matches!(byte, b'\\' | b'\n' | b'"'))
-        };
         if is_plain(rest) {
             return self.put(rest);
         }
@@ -359,7 +367,9 @@ impl<'a> Page<'a> {
     fn put_name(&mut self, name: &Name<'_>, suffix: &str) {
         if name.classic && self.format.escaping != Escaping::Dots {
             self.put(name.base.as_bytes());
-            self.put(suffix.as_bytes());
+            if !suffix.is_empty() {
+                self.put(suffix.as_bytes());
+            }
         } else if self.format.escaping == Escaping::AllowUtf8 {
             self.put(b"\"");
             self.put_escaped(name.base, true);
