@@ -3,7 +3,9 @@
 use core::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
-use rustix::fs::{Access, AtFlags, CWD, Mode, OFlags, RawDir, accessat, openat, readlinkat_raw};
+use rustix::fs::{
+    Access, AtFlags, CWD, Mode, OFlags, RawDir, SeekFrom, accessat, openat, readlinkat_raw, seek,
+};
 use rustix::io::Errno;
 
 use super::held::{Held, Lent};
@@ -56,6 +58,14 @@ impl Dir {
             .map(|descriptor| Self { descriptor, held: None })
     }
 
+    /// The same of one that is there from the boot on or never.
+    pub(crate) fn below_from_boot(&self, path: &'static str) -> Result<Self, Errno> {
+        match &self.held {
+            Some(held) => held.open(path, || self.below(path)),
+            None => self.below(path),
+        }
+    }
+
     /// A file, opened for reading.
     pub(crate) fn file<'a>(&self, path: impl Into<Path<'a>>) -> Result<OwnedFd, Errno> {
         open_at(self.descriptor.as_fd(), path.into(), READ)
@@ -102,12 +112,20 @@ impl Dir {
     }
 
     /// All of a file that stays open, as [`Dir::whole`].
-    pub(crate) fn held_whole<'b>(&self, path: &'static str, into: &'b mut Bytes) -> Result<&'b [u8], Problem> {
+    pub(crate) fn held_whole<'b>(
+        &self,
+        path: &'static str,
+        into: &'b mut Bytes,
+    ) -> Result<&'b [u8], Problem> {
         self.read_held(path, Records::Any, into)
     }
 
     /// The same of a file that the kernel makes in one piece, or of pieces that are short: one read(2) is less.
-    pub(crate) fn held_short<'b>(&self, path: &'static str, into: &'b mut Bytes) -> Result<&'b [u8], Problem> {
+    pub(crate) fn held_short<'b>(
+        &self,
+        path: &'static str,
+        into: &'b mut Bytes,
+    ) -> Result<&'b [u8], Problem> {
         self.read_held(path, Records::Short, into)
     }
 
@@ -178,7 +196,7 @@ impl Dir {
 
     /// The names in a directory in their order, without `.` and `..`.
     pub(crate) fn list<'a>(&self, path: impl Into<Path<'a>>, names: &mut Names) -> Result<(), Errno> {
-        self.read_names(path.into(), names)
+        read_names(&self.directory(path.into())?, names)
     }
 
     /// The same, with a problem that names the path.
@@ -187,25 +205,24 @@ impl Dir {
         self.list(path, names).map_err(|errno| Problem::unreadable(path, errno))
     }
 
-    #[inline(never)]
-    fn read_names(&self, path: Path<'_>, names: &mut Names) -> Result<(), Errno> {
-        names.clear();
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-        let directory = open_at(self.descriptor.as_fd(), path, flags)?;
-        let mut buffer = [const { MaybeUninit::uninit() }; 4096];
-        let mut entries = RawDir::new(&directory, &mut buffer);
-        while let Some(entry) = entries.next() {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if !matches!(name, b"." | b"..") {
-                if names.len() == MOST_NAMES {
-                    break;
-                }
-                names.push(name);
+    /// The same of a directory that each scrape lists and that does not go as long as the machine runs: it stays open
+    /// therefore if it is the kernel's own.
+    pub(crate) fn held_list(&self, path: &'static str, names: &mut Names) -> Result<(), Errno> {
+        let Some(held) = &self.held else { return self.list(path, names) };
+        let directory = match held.take(path) {
+            Some(directory) => {
+                seek(&directory, SeekFrom::Start(0))?;
+                directory
             }
-        }
-        names.sort();
+            None => self.directory(path.into())?,
+        };
+        read_names(&directory, names)?;
+        held.put(path, directory);
         Ok(())
+    }
+
+    fn directory(&self, path: Path<'_>) -> Result<OwnedFd, Errno> {
+        open_at(self.descriptor.as_fd(), path, OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC)
     }
 
     /// Where a symbolic link leads.
@@ -222,6 +239,25 @@ impl Dir {
         let length = readlinkat_raw(&self.descriptor, path.whole(&mut None), &mut *into)?;
         Ok(into.get(..length).unwrap_or_default())
     }
+}
+
+#[inline(never)]
+fn read_names(directory: &OwnedFd, names: &mut Names) -> Result<(), Errno> {
+    names.clear();
+    let mut buffer = [const { MaybeUninit::uninit() }; 4096];
+    let mut entries = RawDir::new(directory, &mut buffer);
+    while let Some(entry) = entries.next() {
+        let entry = entry?;
+        let name = entry.file_name().to_bytes();
+        if !matches!(name, b"." | b"..") {
+            if names.len() == MOST_NAMES {
+                break;
+            }
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(())
 }
 
 // One piece of code for all that is opened: collectors open files in a hundred places.

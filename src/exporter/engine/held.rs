@@ -17,10 +17,15 @@ use super::dir::Dir;
 /// Who may have fewer files open than this needs them for its connections.
 const ENOUGH_DESCRIPTORS: u64 = 256;
 
-/// The files that nobody reads just now.
+/// What the kernel makes when it boots, and never later.
+const FROM_BOOT: [&str; 5] =
+    ["class/dmi/id", "device-tree", "firmware/devicetree/base", "pressure/irq", "schedstat"];
+
+/// The files that nobody reads just now, and those of which it is known that there are none.
 #[derive(Debug, Default)]
 pub(super) struct Held {
     files: Mutex<Vec<(&'static str, OwnedFd)>>,
+    absent: Mutex<Vec<&'static str>>,
 }
 
 impl Held {
@@ -30,23 +35,39 @@ impl Held {
         (is_kernels(directory) && descriptors >= ENOUGH_DESCRIPTORS).then(Self::default)
     }
 
-    fn take(&self, path: &str) -> Option<OwnedFd> {
-        let mut files = self.lock();
+    pub(super) fn take(&self, path: &str) -> Option<OwnedFd> {
+        let mut files = lock(&self.files);
         let at = files.iter().position(|(held, _)| *held == path)?;
         Some(files.swap_remove(at).1)
     }
 
     /// Two scrapes at once have opened it twice; one of them is kept.
-    fn put(&self, path: &'static str, file: OwnedFd) {
-        let mut files = self.lock();
+    pub(super) fn put(&self, path: &'static str, file: OwnedFd) {
+        let mut files = lock(&self.files);
         if files.iter().all(|(held, _)| *held != path) {
             files.push((path, file));
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<(&'static str, OwnedFd)>> {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Opens something, unless it is one of those that have never been there.
+    pub(super) fn open<T>(
+        &self,
+        path: &'static str,
+        open: impl FnOnce() -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        if lock(&self.absent).contains(&path) {
+            return Err(Errno::NOENT);
+        }
+        let opened = open();
+        if matches!(opened, Err(Errno::NOENT)) && FROM_BOOT.contains(&path) {
+            lock(&self.absent).push(path);
+        }
+        opened
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn is_kernels(file: impl AsFd) -> bool {
@@ -86,7 +107,7 @@ impl<'a> Lent<'a> {
     pub(super) fn from(dir: &'a Dir, held: &'a Held, path: &'static str) -> Result<Self, Errno> {
         let (file, is_new) = match held.take(path) {
             Some(file) => (file, false),
-            None => (dir.file(path)?, true),
+            None => (held.open(path, || dir.file(path))?, true),
         };
         Ok(Self { file: Some(file), home: Some(Home { dir, held, path, at: 0, is_new, failed: false }) })
     }

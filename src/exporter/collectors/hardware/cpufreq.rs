@@ -45,7 +45,8 @@ struct Plan {
     cpus: Vec<(usize, usize)>,
 }
 
-const DIRECTORY: &[u8] = b"devices/system/cpu/";
+const DIRECTORY: &[u8] = CPUS.as_bytes();
+const CPUS: &str = "devices/system/cpu/";
 
 /// The kernel's own bound is 8,192.
 const MOST_POLICIES: u64 = 65_536;
@@ -68,7 +69,7 @@ const GOVERNORS: usize = GOVERNOR + 1;
 impl Source for Cpufreq {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, batch, file, .. } = scratch;
-        machine.sysfs.told_list(DIRECTORY, names)?;
+        machine.sysfs.held_list(CPUS, names).map_err(|errno| Problem::unreadable(DIRECTORY, errno))?;
         batch.clear();
         self.plans.with(|plan| {
             plan.find(machine, names, file, batch);

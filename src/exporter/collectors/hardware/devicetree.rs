@@ -66,7 +66,7 @@ impl Source for Devicetree {
 }
 
 fn read(machine: &Machine, buffer: &mut Bytes) -> Result<[String; 3], Problem> {
-    let base = machine.sysfs.below(SYSFS).or_else(|_| machine.procfs.below(PROCFS));
+    let base = machine.sysfs.below_from_boot(SYSFS).or_else(|_| machine.procfs.below_from_boot(PROCFS));
     let base = base.map_err(|errno| Problem::unreadable(SYSFS, errno))?;
     let board = ["model", "serial-number", "compatible"].map(|property| match base.whole(property, buffer) {
         Ok(text) => shown(text),

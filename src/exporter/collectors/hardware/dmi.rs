@@ -78,7 +78,8 @@ impl Source for Dmi {
 
 /// What can be read; serial numbers are for root only.
 fn read(machine: &Machine) -> Result<Vec<(&'static str, String)>, Problem> {
-    let directory = machine.sysfs.below(DIRECTORY).map_err(|errno| Problem::unreadable(DIRECTORY, errno))?;
+    let directory =
+        machine.sysfs.below_from_boot(DIRECTORY).map_err(|errno| Problem::unreadable(DIRECTORY, errno))?;
     let mut text = [0; ATTRIBUTE];
     let mut labels = Vec::new();
     for label in LABELS {

@@ -33,7 +33,7 @@ struct Time {
     zone: Zone,
 }
 
-const CLOCKSOURCES: &[u8] = b"devices/system/clocksource";
+const CLOCKSOURCES: &str = "devices/system/clocksource";
 
 impl Source for Time {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
@@ -55,10 +55,10 @@ impl Source for Time {
 
 fn clocksources(machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
     let Scratch { names, seen, .. } = scratch;
-    match machine.sysfs.told_list(CLOCKSOURCES, names) {
+    if let Err(errno) = machine.sysfs.held_list(CLOCKSOURCES, names) {
+        let problem = Problem::unreadable(CLOCKSOURCES, errno);
         // A kernel may have none to choose from.
-        Err(problem) if problem.is_no_data() => return Ok(()),
-        listed => listed?,
+        return if problem.is_no_data() { Ok(()) } else { Err(problem) };
     }
     let mut result = Ok(());
     for (file, first, name, help) in [
@@ -78,7 +78,7 @@ fn clocksources(machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -
         let mut family = page.family(Kind::Gauge, name, help);
         for name in names.iter() {
             let Some(device) = name.strip_prefix(b"clocksource") else { continue };
-            let path = [CLOCKSOURCES, b"/", name, file];
+            let path = [CLOCKSOURCES.as_bytes(), b"/", name, file];
             let path = pieces(&path);
             let mut room = [0; ATTRIBUTE];
             // There is only this one, as a rule.

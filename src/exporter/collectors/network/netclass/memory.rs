@@ -71,15 +71,16 @@ impl Memory {
         }
     }
 
-    /// What the files of a device hold, and what rtnetlink tells of it.
+    /// What the files of a device hold, and what rtnetlink tells of it, with its mark.
     pub(super) fn learn<'a>(
         &mut self,
         device: usize,
         link: Link<'_>,
+        mark: u64,
         answer: impl Fn(usize) -> Option<Answer<'a>>,
     ) {
         let Some(device) = self.devices.get_mut(device) else { return };
-        device.link = mark_of(link);
+        device.link = mark;
         for (place, file) in (0..QUESTIONS).filter(|place| only_in_file(*place)).zip(&mut device.files) {
             *file = match answer(place) {
                 Some(Answer::Failed(_)) => File::Unreadable,

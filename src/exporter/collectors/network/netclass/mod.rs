@@ -98,7 +98,7 @@ const CLASS: &str = "class/net";
 impl Source for Netclass {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, more_names, batch, seen, numbers, links, .. } = scratch;
-        let found = machine.sysfs.list(CLASS, more_names);
+        let found = machine.sysfs.held_list(CLASS, more_names);
         found.map_err(|errno| Problem::unreadable(CLASS, errno))?;
         self.choose(more_names, names, seen);
         let begun = Instant::now();
@@ -199,6 +199,7 @@ impl Netclass {
         let mut is_new = false;
         for (device, name) in names.iter().enumerate() {
             let Some(link) = devices.link(device).map(mark_of) else { continue };
+            devices.set(device, MARK, link);
             for place in (0..QUESTIONS).filter(|place| only_in_file(*place)) {
                 if devices.question(device, place).is_some() {
                     continue;
@@ -210,7 +211,7 @@ impl Netclass {
                         ask_file(devices.batch, name, place)
                     }
                 };
-                devices.set(device, place, question);
+                devices.set(device, place, 1 + question as u64);
             }
         }
         drop(memory);
@@ -220,7 +221,8 @@ impl Netclass {
         let mut memory = self.memory();
         for device in 0..names.len() {
             if let Some(link) = devices.link(device) {
-                memory.learn(device, link, |place| {
+                let mark = devices.row(device).get(MARK).copied().unwrap_or(0);
+                memory.learn(device, link, mark, |place| {
                     devices.question(device, place).map(|question| devices.batch.answer(question))
                 });
             }
@@ -277,19 +279,21 @@ fn ask_file(batch: &mut Batch, device: &[u8], place: usize) -> usize {
 struct Devices<'a> {
     batch: &'a mut Batch,
     asked: Asked,
-    /// A row for each device: the numbers of the questions about its files, from 1 on, and where in the answer of
-    /// rtnetlink it is told of.
+    /// A row for each device: the numbers of the questions about its files, from 1 on, where in the answer of rtnetlink it
+    /// is told of, and a mark of what is told.
     rows: &'a mut Vec<u64>,
 }
 
-const ROW: usize = QUESTIONS + 1;
+const TOLD: usize = QUESTIONS;
+const MARK: usize = QUESTIONS + 1;
+const ROW: usize = QUESTIONS + 2;
 
 impl Devices<'_> {
     /// Finds what rtnetlink has told.
     fn find(&mut self, names: &Names) {
         let Answer::Text(answer) = self.batch.answer(0) else { return };
         Link::find_all(answer, names, |device, place| {
-            if let Some(told) = self.rows.get_mut(device * ROW + QUESTIONS) {
+            if let Some(told) = self.rows.get_mut(device * ROW + TOLD) {
                 *told = place;
             }
         });
@@ -306,13 +310,13 @@ impl Devices<'_> {
 
     /// The number of the question about a file.
     fn question(&self, device: usize, place: usize) -> Option<usize> {
-        let number = self.row(device).get(place)?.checked_sub(1)?;
+        let number = self.row(device).get(..QUESTIONS)?.get(place)?.checked_sub(1)?;
         usize::try_from(number).ok()
     }
 
-    fn set(&mut self, device: usize, place: usize, question: usize) {
-        if let Some(number) = self.rows.get_mut(device * ROW + place) {
-            *number = 1 + question as u64;
+    fn set(&mut self, device: usize, place: usize, number: u64) {
+        if let Some(place) = self.rows.get_mut(device * ROW + place) {
+            *place = number;
         }
     }
 
@@ -322,7 +326,7 @@ impl Devices<'_> {
     }
 
     fn link(&self, device: usize) -> Option<Link<'_>> {
-        Link::at(self.answer()?, *self.row(device).last()?)
+        Link::at(self.answer()?, *self.row(device).get(TOLD)?)
     }
 
     /// A mark of the devices, if rtnetlink has told of any: of their names, indexes and addresses.
