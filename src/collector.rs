@@ -168,7 +168,7 @@ impl<'a> Page<'a> {
         self.tell_family(name);
         Samples {
             page: self,
-            name: Name::parse(name, kind),
+            name: Name::found(name, kind),
             kind,
             help,
             unit: "",

@@ -8,6 +8,13 @@ pub(crate) const fn is_classic_metric(name: &str) -> bool {
     is_classic(name.as_bytes(), true)
 }
 
+/// The same at run time: looks at all bytes at once.
+pub(crate) fn is_classic_metric_now(name: &str) -> bool {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'_') | (byte == b':');
+    let begins = name.as_bytes().first().is_some_and(|byte| !byte.is_ascii_digit());
+    begins & name.bytes().fold(true, |all, byte| all & fits(byte))
+}
+
 /// Whether `name` is a classic label name.
 pub(crate) const fn is_classic_label(name: &str) -> bool {
     is_classic(name.as_bytes(), false)

@@ -65,6 +65,18 @@ impl<'a> Name<'a> {
     }
 }
 
+impl<'a> Name<'a> {
+    /// The same as [`Name::parse`] for a name found at run time.
+    pub(crate) fn found(declared: &'a str, kind: Kind) -> Self {
+        let classic = name::is_classic_metric_now(declared);
+        let base = declared.strip_suffix(kind.suffix()).filter(|base| !base.is_empty());
+        match base {
+            Some(base) => Self { base, suffix: kind.suffix(), classic },
+            None => Self { base: declared, suffix: "", classic },
+        }
+    }
+}
+
 /// A family's help text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Help<'a> {
@@ -484,6 +496,17 @@ mod tests {
             line.label(label, "a\"b\\c\nd");
             line.value(Number::Unsigned(1));
         })
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn a_name_found_is_as_one_declared(start in "[a-z_:0-9\u{e4}.]{0,20}", end in "(_total|_info|total)?") {
+            let declared = start + &end;
+            for kind in [Kind::Counter, Kind::Info, Kind::Gauge] {
+                let (found, parsed) = (Name::found(&declared, kind), Name::parse(&declared, kind));
+                proptest::prop_assert_eq!(std::format!("{found:?}"), std::format!("{parsed:?}"));
+            }
+        }
     }
 
     #[test]

@@ -66,6 +66,11 @@ impl Dir {
         }
     }
 
+    /// Whether it has been found that there is no such thing and will not be: see [`Dir::below_from_boot`].
+    pub(crate) fn lacks(&self, path: &'static str) -> bool {
+        self.held.as_ref().is_some_and(|held| held.lacks(path))
+    }
+
     /// A file, opened for reading.
     pub(crate) fn file<'a>(&self, path: impl Into<Path<'a>>) -> Result<OwnedFd, Errno> {
         open_at(self.descriptor.as_fd(), path.into(), READ)
@@ -196,7 +201,7 @@ impl Dir {
 
     /// The names in a directory in their order, without `.` and `..`.
     pub(crate) fn list<'a>(&self, path: impl Into<Path<'a>>, names: &mut Names) -> Result<(), Errno> {
-        read_names(&self.directory(path.into())?, names)
+        read_names(&self.directory(path.into())?, self.held.is_some(), names)
     }
 
     /// The same, with a problem that names the path.
@@ -216,7 +221,7 @@ impl Dir {
             }
             None => self.directory(path.into())?,
         };
-        read_names(&directory, names)?;
+        read_names(&directory, true, names)?;
         held.put(path, directory);
         Ok(())
     }
@@ -241,24 +246,39 @@ impl Dir {
     }
 }
 
+/// `is_kernels`: the directory is one of procfs or sysfs, which hand out as many entries as fit, so that it need not be
+/// asked again when there was room for more.
 #[inline(never)]
-fn read_names(directory: &OwnedFd, names: &mut Names) -> Result<(), Errno> {
+fn read_names(directory: &OwnedFd, is_kernels: bool, names: &mut Names) -> Result<(), Errno> {
     names.clear();
     let mut buffer = [const { MaybeUninit::uninit() }; 4096];
+    let full = buffer.len() - LONGEST_ENTRY;
     let mut entries = RawDir::new(directory, &mut buffer);
+    let mut used = 0;
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
+        used += ENTRY + name.len();
         if !matches!(name, b"." | b"..") {
             if names.len() == MOST_NAMES {
                 break;
             }
             names.push(name);
         }
+        if entries.is_buffer_empty() {
+            if is_kernels && used < full {
+                break;
+            }
+            used = 0;
+        }
     }
     names.sort();
     Ok(())
 }
+
+/// What an entry takes besides its name, at most: `struct linux_dirent64` of getdents(2), padded to eight bytes.
+const ENTRY: usize = 19 + 1 + 7;
+const LONGEST_ENTRY: usize = ENTRY + 255;
 
 // One piece of code for all that is opened: collectors open files in a hundred places.
 #[inline(never)]

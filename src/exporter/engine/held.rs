@@ -49,13 +49,17 @@ impl Held {
         }
     }
 
+    pub(super) fn lacks(&self, path: &'static str) -> bool {
+        lock(&self.absent).contains(&path)
+    }
+
     /// Opens something, unless it is one of those that have never been there.
     pub(super) fn open<T>(
         &self,
         path: &'static str,
         open: impl FnOnce() -> Result<T, Errno>,
     ) -> Result<T, Errno> {
-        if lock(&self.absent).contains(&path) {
+        if self.lacks(path) {
             return Err(Errno::NOENT);
         }
         let opened = open();
