@@ -66,6 +66,11 @@ impl Dir {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn holding(&self) -> Option<&Held> {
+        self.held.as_ref()
+    }
+
     /// Whether it has been found that there is no such thing and will not be: see [`Dir::below_from_boot`].
     pub(crate) fn lacks(&self, path: &'static str) -> bool {
         self.held.as_ref().is_some_and(|held| held.lacks(path))

@@ -163,3 +163,115 @@ impl Drop for Lent<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use core::cell::Cell;
+    use std::fs;
+
+    use super::*;
+    use crate::exporter::engine::testing::Tree;
+    use crate::resident::Bytes;
+
+    fn open_files(dir: &Dir) -> usize {
+        dir.holding().map_or(0, |held| lock(&held.files).len())
+    }
+
+    #[test]
+    fn files_of_the_kernel_stay_open() {
+        let (dir, mut text) = (Dir::open_holding("/proc").unwrap(), Bytes::default());
+        for _ in 0..3 {
+            assert!(dir.held_short("meminfo", &mut text).unwrap().starts_with(b"MemTotal:"));
+            assert!(dir.held_piece("loadavg", &mut [0; 128]).unwrap().ends_with(b"\n"));
+            assert_eq!(open_files(&dir), 2);
+        }
+        // What does not change is the same by any way, in one piece or in many.
+        for path in ["filesystems", "ioports", "iomem", "devices", "modules"] {
+            let Ok(expected) = fs::read(std::format!("/proc/{path}")) else { continue };
+            for _ in 0..2 {
+                assert_eq!(dir.held_whole(path, &mut text).unwrap(), expected, "{path}");
+                assert_eq!(dir.held_short(path, &mut text).unwrap(), expected, "{path}");
+            }
+        }
+    }
+
+    #[test]
+    fn elsewhere_files_are_opened_each_time() {
+        let tree = Tree::new(&[("proc/meminfo", "old"), ("sys/a/x", "")]);
+        let (machine, mut text) = (tree.machine(), Bytes::default());
+        assert_eq!(machine.procfs.held_whole("meminfo", &mut text).unwrap(), b"old");
+        tree.write("proc/new", "new");
+        fs::rename(tree.path("proc/new"), tree.path("proc/meminfo")).unwrap();
+        assert_eq!(machine.procfs.held_whole("meminfo", &mut text).unwrap(), b"new");
+        let mut names = crate::exporter::engine::names::Names::default();
+        assert!(machine.procfs.below_from_boot("schedstat").is_err());
+        for path in ["proc/schedstat/x", "sys/a/y"] {
+            tree.write(path, "");
+        }
+        assert!(machine.procfs.below_from_boot("schedstat").is_ok());
+        machine.sysfs.held_list("a", &mut names).unwrap();
+        assert!(names.iter().eq([b"x", b"y"]));
+        assert!(machine.procfs.holding().is_none() && machine.sysfs.holding().is_none());
+    }
+
+    #[test]
+    fn what_cannot_be_read_any_more_is_opened_again() {
+        let (dir, mut text) = (Dir::open_holding("/proc").unwrap(), Bytes::default());
+        let held = dir.holding().unwrap();
+        // As one of a module that is gone: it cannot be read.
+        let file = fs::OpenOptions::new().write(true).open("/dev/null").unwrap();
+        held.put("loadavg", file.into());
+        for _ in 0..2 {
+            assert!(!dir.held_whole("loadavg", &mut text).unwrap().is_empty());
+            assert_eq!(open_files(&dir), 1);
+        }
+        assert!(dir.held_whole("no/such", &mut text).unwrap_err().is_no_data());
+        assert!(dir.held_whole("self", &mut text).is_err());
+        assert_eq!(open_files(&dir), 1);
+    }
+
+    #[test]
+    fn two_scrapes_at_once_read_each_for_itself() {
+        let dir = Dir::open_holding("/proc").unwrap();
+        let (mut a, mut b) = (dir.held("meminfo").unwrap(), dir.held("meminfo").unwrap());
+        let (mut first, mut second) = ([0; 100], [0; 100]);
+        for _ in 0..3 {
+            assert_eq!((a.read(&mut first), b.read(&mut second)), (Ok(100), Ok(100)));
+        }
+        drop((a, b));
+        assert_eq!(open_files(&dir), 1);
+    }
+
+    #[test]
+    fn directories_are_listed_from_their_beginning() {
+        let (dir, mut names) = (Dir::open_holding("/sys").unwrap(), Default::default());
+        let mut expected = crate::exporter::engine::names::Names::default();
+        Dir::open("/sys").unwrap().list("devices/system/cpu", &mut expected).unwrap();
+        for _ in 0..3 {
+            dir.held_list("devices/system/cpu", &mut names).unwrap();
+            assert!(names.len() > 3 && names.iter().eq(expected.iter()));
+        }
+        assert_eq!(open_files(&dir), 1);
+    }
+
+    #[test]
+    fn what_was_not_there_at_boot_is_looked_for_once() {
+        let (held, looks) = (Held::default(), Cell::new(0));
+        let look = |path, outcome: Result<(), Errno>| {
+            held.open(path, || {
+                looks.set(looks.get() + 1);
+                outcome
+            })
+        };
+        for (path, outcome, expected) in [
+            ("mdstat", Err(Errno::NOENT), 2),
+            ("schedstat", Err(Errno::MFILE), 2),
+            ("schedstat", Ok(()), 2),
+            ("schedstat", Err(Errno::NOENT), 1),
+        ] {
+            looks.set(0);
+            assert_eq!((look(path, outcome), look(path, outcome)), (outcome, outcome));
+            assert_eq!((looks.get(), held.lacks(path)), (expected, expected == 1), "{path}");
+        }
+    }
+}

@@ -152,7 +152,7 @@ fn until_nul(text: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::vec::Vec;
 
     use proptest::prelude::*;
@@ -163,20 +163,33 @@ mod tests {
     type Told<'a> = (&'a [u8], u32, &'a [(u16, &'a [u8])]);
 
     /// An answer as the kernel gives it.
-    fn answer(links: &[Told<'_>]) -> Vec<u8> {
+    pub(in super::super) fn answer(links: &[Told<'_>]) -> Vec<u8> {
         let mut answer = Vec::new();
         for (name, flags, attributes) in links {
             let mut head = [0; HEAD];
             head[TYPE..TYPE + 2].copy_from_slice(&1_u16.to_ne_bytes());
             head[INDEX..INDEX + 4].copy_from_slice(&7_u32.to_ne_bytes());
             head[IFF..IFF + 4].copy_from_slice(&flags.to_ne_bytes());
-            let mut message = Request::new(RTM_NEWLINK, 2, &head).attribute(NAME, name);
+            let mut message = Request::new(RTM_NEWLINK, 2, &head).attribute(NAME, name).as_ref().to_vec();
             for (kind, value) in *attributes {
-                message = message.attribute(*kind, value);
+                message.extend_from_slice(&(value.len() as u16 + 4).to_ne_bytes());
+                message.extend_from_slice(&kind.to_ne_bytes());
+                message.extend_from_slice(value);
+                message.resize(message.len().next_multiple_of(4), 0);
             }
-            answer.extend_from_slice(message.as_ref());
+            let length = message.len() as u32;
+            message[..4].copy_from_slice(&length.to_ne_bytes());
+            answer.extend(message);
         }
         answer
+    }
+
+    /// Counters of traffic, of which this one is that of packets nobody took.
+    pub(in super::super) fn unhandled(count: u64) -> Vec<u8> {
+        let mut counters = std::vec![0; NO_HANDLER];
+        counters.extend(count.to_ne_bytes());
+        counters.extend([0; 8]);
+        counters
     }
 
     /// Where each of these names, in their order, is told of.
@@ -212,6 +225,7 @@ mod tests {
         assert_eq!(a.address(ADDRESS, &mut [0; 96]), b"00:1a:ff");
         assert_eq!(b.address(ADDRESS, &mut [0; 96]), b"");
         assert_eq!((a.state(), b.state()), (&b"up"[..], &b""[..]));
+        assert_eq!((a.name(), b.name()), (&b"a"[..], &b"b"[..]));
         assert_eq!((a.alias(), b.alias()), (&b"the uplink"[..], &b""[..]));
         let both = |number| (a.number(number), b.number(number));
         assert_eq!(both(Number::Carrier), (Some(1), None));

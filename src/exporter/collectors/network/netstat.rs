@@ -157,7 +157,6 @@ const DEFAULT: &[(&[&[u8]], &[&[u8]])] = &[
 #[cfg(test)]
 mod tests {
     use std::format;
-    use std::string::String;
 
     use proptest::prelude::*;
 

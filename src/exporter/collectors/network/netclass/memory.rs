@@ -121,3 +121,104 @@ const ALL_MULTICAST: u16 = 61;
 
 /// Address, broadcast address, name, operational state, promiscuity, carrier, and how often that has changed.
 const STANDING: [u16; 8] = [1, 2, 3, 16, 30, 33, 35, ALL_MULTICAST];
+
+#[cfg(test)]
+mod tests {
+    use std::vec::Vec;
+
+    use super::*;
+    use crate::exporter::collectors::network::link::tests::answer;
+
+    const ALL: (u16, &[u8]) = (ALL_MULTICAST, &[0; 4]);
+
+    fn names(all: &[&[u8]]) -> Names {
+        let mut names = Names::default();
+        all.iter().for_each(|name| names.push(name));
+        names
+    }
+
+    fn places() -> impl Iterator<Item = usize> {
+        (0..QUESTIONS).filter(|place| only_in_file(*place))
+    }
+
+    /// What of a device is known after it has been learned with an answer to each question.
+    fn known(
+        memory: &mut Memory,
+        answer: Answer<'static>,
+        flags: u32,
+        attributes: &[(u16, &[u8])],
+    ) -> Vec<bool> {
+        let told = self::answer(&[(b"a\0", flags, attributes)]);
+        let link = Link::all(&told).next().unwrap();
+        memory.learn(0, link, mark_of(link), |_| Some(answer));
+        places().map(|place| memory.recall(0, place, mark_of(link)).is_some()).collect()
+    }
+
+    #[test]
+    fn what_lasts_is_remembered() {
+        let mut memory = Memory::default();
+        memory.turn(&names(&[b"a"]));
+        // The type of the address, the device's number, flags, the type of the name, speed, duplex.
+        let text = Answer::Text(b"0x1003");
+        assert_eq!(known(&mut memory, text, 1, &[]), [true, true, false, true, false, false]);
+        assert_eq!(known(&mut memory, text, 1, &[ALL]), [true, true, true, true, false, false]);
+        assert_eq!(known(&mut memory, Answer::Text(&[b'1'; LONGEST + 1]), 1, &[ALL]), [false; FILES]);
+        assert_eq!(known(&mut memory, Answer::TimedOut, 1, &[ALL]), [false; FILES]);
+        let none = Answer::Failed(rustix::io::Errno::INVAL);
+        assert_eq!(known(&mut memory, none, 1, &[]), [true; FILES]);
+        let told = answer(&[(b"a\0", 1, &[])]);
+        let link = mark_of(Link::all(&told).next().unwrap());
+        assert_eq!(memory.recall(0, 0, link), Some(None));
+        known(&mut memory, text, 1, &[]);
+        assert_eq!(memory.recall(0, 0, link), Some(Some(&b"0x1003"[..])));
+        assert_eq!(memory.recall(1, 0, link), None);
+        // Another device in its place.
+        memory.turn(&names(&[b"b", b"a"]));
+        assert_eq!((memory.recall(0, 0, link), memory.recall(1, 0, link)), (None, None));
+    }
+
+    #[test]
+    fn what_rtnetlink_tells_anew_is_read_anew() {
+        let mut memory = Memory::default();
+        memory.turn(&names(&[b"a"]));
+        known(&mut memory, Answer::Text(b"1"), 1, &[ALL, (23, b"counters"), (4, &[0; 4])]);
+        for (flags, attributes, expected) in [
+            (1, &[ALL, (23, &b"others"[..]), (4, &[1; 4])][..], true),
+            (2, &[ALL], false),
+            (1, &[(ALL_MULTICAST, &[1; 4])], false),
+            (1, &[ALL, (1, b"address")], false),
+            (1, &[ALL, (16, b"6")], false),
+            (1, &[ALL, (35, b"5")], false),
+        ] {
+            let told = answer(&[(b"a\0", flags, attributes)]);
+            let link = mark_of(Link::all(&told).next().unwrap());
+            assert_eq!(memory.recall(0, 0, link).is_some(), expected, "{attributes:?}");
+        }
+    }
+
+    #[test]
+    fn each_file_has_its_turn() {
+        let mut memory = Memory::default();
+        let all = names(&[b"a", b"b", b"c"]);
+        memory.turn(&all);
+        for (device, name) in [&b"a\0"[..], b"b\0", b"c\0"].into_iter().enumerate() {
+            let told = answer(&[(name, 1, &[])]);
+            let link = Link::all(&told).next().unwrap();
+            memory.learn(device, link, mark_of(link), |_| Some(Answer::Failed(rustix::io::Errno::INVAL)));
+        }
+        let mut due = Vec::new();
+        for _ in 0..3 * FILES {
+            memory.turn(&all);
+            let before = due.len();
+            due.extend(
+                (0..3)
+                    .flat_map(|device| places().map(move |place| (device, place)))
+                    .filter(|(device, place)| !memory.has(*device, *place)),
+            );
+            assert_eq!(due.len(), before + 1);
+        }
+        due.sort_unstable();
+        due.dedup();
+        assert_eq!(due.len(), 3 * FILES);
+    }
+}

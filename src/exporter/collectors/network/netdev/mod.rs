@@ -273,6 +273,38 @@ Inter-|   Receive                                                |  Transmit
         assert!(samples.contains("node_network_transmit_bytes_total{device=\"lo\"} 1000\n"));
     }
 
+    /// Whatever order the devices are told in; who is not told of, or without counters, has a file.
+    #[test]
+    fn what_rtnetlink_has_told_is_used() {
+        use crate::exporter::collectors::network::link::tests::{answer, unhandled};
+        let (mut names, mut numbers) = (Names::default(), Vec::new());
+        for name in [&b"lo"[..], b"eth0", b"eth1", b"eth2"] {
+            names.push(name);
+            push(&mut numbers, COLUMNS.iter().map(|_| None));
+        }
+        let told = answer(&[
+            (b"eth1\0", 0, &[(23, &unhandled(3))]),
+            (b"eth0\0", 0, &[(23, &unhandled(2)[..20])]),
+            (b"other\0", 0, &[(23, &unhandled(9))]),
+            (b"lo\0", 0, &[(23, &unhandled(1))]),
+        ]);
+        let tree = tree();
+        let machine = tree.machine();
+        let mut shown = |told: &[u8]| -> Vec<_> {
+            read_unhandled(&machine, told, &names, &mut numbers);
+            numbers
+                .chunks_exact_mut(1 + COLUMNS.len())
+                .map(|row| {
+                    let number = at(row, COLUMNS.len() - 1);
+                    row.fill(0);
+                    number
+                })
+                .collect()
+        };
+        assert_eq!(shown(&told), [Some(1), Some(17), Some(3), None]);
+        assert_eq!(shown(&[]), [None, Some(17), None, None]);
+    }
+
     #[test]
     fn devices_are_chosen() {
         let shown = |flags: &[(&'static str, &str)]| {
