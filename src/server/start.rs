@@ -180,7 +180,11 @@ fn start_threads(shared: &Arc<Shared>, stack: usize) -> Result<JoinHandle<()>, E
             }),
         );
         match spawned {
-            Ok(worker) => workers.push(worker),
+            Ok(worker) => {
+                workers.push(worker);
+                // Who waits already is answered before the rest of the threads are made.
+                thread::yield_now();
+            }
             Err(error) => {
                 dismiss(shared, workers);
                 return Err(error);
