@@ -1,9 +1,11 @@
 //! One line of a page: labels, value, and what may follow.
 
+use super::copy::copy;
+use super::eight::is_plain;
 use super::format::Escaping;
 use super::name::is_classic_label;
 use super::number::{LONGEST, Number};
-use super::page::{Page, is_plain};
+use super::page::Page;
 
 /// A sample line under way: labels, then the value.
 #[doc(hidden)]
@@ -42,9 +44,9 @@ impl<'p, 'a> Line<'p, 'a> {
         let Some((first, second)) = room.split_at_mut_checked(name.len() + 2) else { return false };
         let [name_room @ .., equals, quote] = first else { return false };
         *separator = if open { b',' } else { b'{' };
-        name_room.copy_from_slice(name.as_bytes());
+        copy(name.as_bytes(), name_room);
         (*equals, *quote) = (b'=', b'"');
-        second.copy_from_slice(value.as_bytes());
+        copy(value.as_bytes(), second);
         *end = b'"';
         self.page.advance(length);
         self.open = true;

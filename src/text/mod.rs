@@ -6,6 +6,8 @@
 //! Sources: Prometheus text format 0.0.4 and 1.0.0; OpenMetrics 1.0.0.
 
 pub(crate) mod bound;
+mod copy;
+mod eight;
 mod filter;
 #[cfg(feature = "http")]
 mod float;
@@ -18,6 +20,8 @@ pub(crate) mod number;
 mod page;
 mod shortest;
 
+#[cfg(feature = "exporter")]
+pub(crate) use eight::find;
 pub use filter::NameFilter;
 pub(crate) use filter::Verdicts;
 #[cfg(feature = "exporter")]

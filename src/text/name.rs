@@ -3,16 +3,16 @@
 //! Source: Prometheus data model. A *classic* name is `[a-zA-Z_:][a-zA-Z0-9_:]*` (labels: without the colon); any
 //! other non-empty text is a UTF-8 name, which older readers see escaped.
 
+use super::eight::are_of_a_name;
+
 /// Whether `name` is a classic metric name.
 pub(crate) const fn is_classic_metric(name: &str) -> bool {
     is_classic(name.as_bytes(), true)
 }
 
-/// The same at run time: looks at all bytes at once.
+/// The same at run time.
 pub(crate) fn is_classic_metric_now(name: &str) -> bool {
-    let fits = |byte: u8| byte.is_ascii_alphanumeric() | (byte == b'_') | (byte == b':');
-    let begins = name.as_bytes().first().is_some_and(|byte| !byte.is_ascii_digit());
-    begins & name.bytes().fold(true, |all, byte| all & fits(byte))
+    name.as_bytes().first().is_some_and(|byte| !byte.is_ascii_digit()) && are_of_a_name(name.as_bytes())
 }
 
 /// Whether `name` is a classic label name.

@@ -2,6 +2,8 @@
 
 use core::ops::Range;
 
+use super::copy::copy;
+use super::eight::is_plain;
 use super::format::{Escaping, Format};
 use super::kind::Kind;
 use super::line::Line;
@@ -100,12 +102,6 @@ impl<'a> Help<'a> {
     pub(crate) const fn unchecked(text: &'a str) -> Self {
         Self { text, plain: false }
     }
-}
-
-/// Whether text holds nothing that is ever escaped. Looks at all bytes at once, as nearly no text does.
-#[inline]
-pub(super) fn is_plain(text: &[u8]) -> bool {
-    text.iter().fold(true, |plain, byte| plain & !matches!(byte, b'\\' | b'\n' | b'"'))
 }
 
 /// A page of metrics under way.
@@ -292,7 +288,7 @@ impl<'a> Page<'a> {
     pub(crate) fn put(&mut self, bytes: &[u8]) {
         match self.buffer.get_mut(self.at..self.limit).and_then(|room| room.get_mut(..bytes.len())) {
             Some(room) => {
-                room.copy_from_slice(bytes);
+                copy(bytes, room);
                 self.at += bytes.len();
             }
             None => self.put_in_pieces(bytes),

@@ -131,28 +131,39 @@ fn put_together<'a>(pieces: &[&[u8]], room: &'a mut [u8; LONGEST]) -> Option<&'a
     core::str::from_utf8(room.get(..length)?).ok()
 }
 
-/// The counters that are shown by default, as the node exporter's pattern has them.
+/// The counters of a protocol that are shown by default, as the node exporter's pattern has them.
 fn is_default(protocol: &[u8], name: &[u8]) -> bool {
-    let listed =
-        |(protocols, names): &(&[&[u8]], &[&[u8]])| protocols.contains(&protocol) && names.contains(&name);
-    matches!(name, b"InErrors" | b"InErrs")
-        || [&b"_InErrors"[..], b"_InErrs"].iter().any(|end| name.ends_with(end))
-        || (protocol == b"TcpExt" && (name.starts_with(b"Listen") || name.starts_with(b"Syncookies")))
-        || DEFAULT.iter().any(listed)
+    let listed: &[&[u8]] = match protocol {
+        b"Ip" => &[b"Forwarding"],
+        b"Ip6" | b"IpExt" => &[b"InOctets", b"OutOctets"],
+        b"Icmp" | b"Icmp6" => &[b"InMsgs", b"OutMsgs"],
+        b"Tcp" => &[
+            b"ActiveOpens",
+            b"InSegs",
+            b"OutSegs",
+            b"OutRsts",
+            b"PassiveOpens",
+            b"RetransSegs",
+            b"CurrEstab",
+        ],
+        b"Udp" | b"Udp6" => &[b"InDatagrams", b"OutDatagrams", b"NoPorts", b"RcvbufErrors", b"SndbufErrors"],
+        // By far the most.
+        b"TcpExt" => match name.first() {
+            Some(b'L') => return name.starts_with(b"Listen") || is_error(name),
+            Some(b'S') => return name.starts_with(b"Syncookies") || is_error(name),
+            Some(b'T') => &[b"TCPSynRetrans", b"TCPTimeouts", b"TCPOFOQueue", b"TCPRcvQDrop"],
+            _ => &[],
+        },
+        _ => &[],
+    };
+    listed.contains(&name) || is_error(name)
 }
 
-/// Protocols, and those of their counters that are named one by one.
-const DEFAULT: &[(&[&[u8]], &[&[u8]])] = &[
-    (&[b"Ip"], &[b"Forwarding"]),
-    (&[b"Ip6", b"IpExt"], &[b"InOctets", b"OutOctets"]),
-    (&[b"Icmp", b"Icmp6"], &[b"InMsgs", b"OutMsgs"]),
-    (&[b"TcpExt"], &[b"TCPSynRetrans", b"TCPTimeouts", b"TCPOFOQueue", b"TCPRcvQDrop"]),
-    (
-        &[b"Tcp"],
-        &[b"ActiveOpens", b"InSegs", b"OutSegs", b"OutRsts", b"PassiveOpens", b"RetransSegs", b"CurrEstab"],
-    ),
-    (&[b"Udp", b"Udp6"], &[b"InDatagrams", b"OutDatagrams", b"NoPorts", b"RcvbufErrors", b"SndbufErrors"]),
-];
+fn is_error(name: &[u8]) -> bool {
+    let name = name.strip_suffix(b"ors").or_else(|| name.strip_suffix(b"s"));
+    let before = name.and_then(|name| name.strip_suffix(b"InErr"));
+    before.is_some_and(|before| matches!(before, [] | [.., b'_']))
+}
 
 #[cfg(test)]
 mod tests {
