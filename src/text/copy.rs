@@ -5,7 +5,7 @@
 /// # Panics
 /// If the lengths differ.
 #[inline]
-pub(super) fn copy(from: &[u8], to: &mut [u8]) {
+pub(crate) fn copy(from: &[u8], to: &mut [u8]) {
     // What musl has for this processor (its src/string/x86_64/memcpy.s) takes longer to begin than to copy a name.
     if cfg!(all(target_arch = "x86_64", target_env = "musl")) && from.len() == to.len() {
         short(from, to);

@@ -21,6 +21,8 @@ mod page;
 mod shortest;
 
 #[cfg(feature = "exporter")]
+pub(crate) use copy::copy;
+#[cfg(feature = "exporter")]
 pub(crate) use eight::find;
 pub use filter::NameFilter;
 pub(crate) use filter::Verdicts;

@@ -13,7 +13,7 @@ use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
 use crate::exporter::engine::source::{Build, Entry, Source};
-use crate::text::{Kind, Number, Page};
+use crate::text::{Kind, Number, Page, copy};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new("collector.netstat", FlagKind::Switch, &["Counters of the network protocols."]),
@@ -125,7 +125,7 @@ fn put_together<'a>(pieces: &[&[u8]], room: &'a mut [u8; LONGEST]) -> Option<&'a
         if !piece.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') {
             return None;
         }
-        room.get_mut(length..length + piece.len())?.copy_from_slice(piece);
+        copy(piece, room.get_mut(length..length + piece.len())?);
         length += piece.len();
     }
     core::str::from_utf8(room.get(..length)?).ok()

@@ -10,7 +10,7 @@ use crate::exporter::engine::problem::Problem;
 use crate::exporter::engine::scratch::Scratch;
 use crate::exporter::engine::seen::Seen;
 use crate::exporter::engine::source::{Build, Entry, Source};
-use crate::text::{Kind, Page};
+use crate::text::{Kind, Page, copy};
 
 pub(super) static ENTRY: Entry = Entry {
     switch: Flag::new(
@@ -76,7 +76,7 @@ fn write(pieces: [&str; 4], help: &str, value: i64, seen: &mut Seen, page: &mut 
     let mut length = 0;
     for piece in [PREFIX].into_iter().chain(pieces) {
         if let Some(room) = name.get_mut(length..length + piece.len()) {
-            room.copy_from_slice(piece.as_bytes());
+            copy(piece.as_bytes(), room);
             length += piece.len();
         }
     }

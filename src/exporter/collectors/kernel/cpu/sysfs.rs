@@ -36,7 +36,8 @@ impl Fixed {
         let listed = machine.sysfs.list(ROOT, names);
         Self {
             can_go: has(b"cpu0", b"online"),
-            throttles: listed.is_ok() && names.iter().any(|cpu| has(cpu, b"thermal_throttle")),
+            throttles: listed.is_ok()
+                && names.iter().any(|name| number(name).is_some() && has(name, b"thermal_throttle")),
             isolated: isolated.map(|list| ranges(list).collect()).unwrap_or_default(),
         }
     }
