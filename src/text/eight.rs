@@ -51,7 +51,7 @@ fn load(word: &[u8]) -> u64 {
 /// Where a byte is this one; but behind the first there may be more.
 #[inline(always)]
 fn equal(word: u64, byte: u8) -> Bytes {
-    let word = word ^ ONES * byte as u64;
+    let word = word ^ (ONES * byte as u64);
     word.wrapping_sub(ONES) & !word & HIGH
 }
 
