@@ -8,7 +8,7 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::held::{Held, Lent};
+use super::held::{Held, Lent, is_kernels};
 use super::names::Names;
 use super::parse::{trim, unsigned};
 use super::path::Path;
@@ -69,11 +69,6 @@ impl Dir {
     #[cfg(test)]
     pub(super) fn holding(&self) -> Option<&Held> {
         self.held.as_ref()
-    }
-
-    /// Whether it has been found that there is no such thing and will not be: see [`Dir::below_from_boot`].
-    pub(crate) fn lacks(&self, path: &'static str) -> bool {
-        self.held.as_ref().is_some_and(|held| held.lacks(path))
     }
 
     /// A file, opened for reading.
@@ -206,7 +201,7 @@ impl Dir {
 
     /// The names in a directory in their order, without `.` and `..`.
     pub(crate) fn list<'a>(&self, path: impl Into<Path<'a>>, names: &mut Names) -> Result<(), Errno> {
-        read_names(&self.directory(path.into())?, self.held.is_some(), names)
+        read_names(&self.directory(path.into())?, names)
     }
 
     /// The same, with a problem that names the path.
@@ -219,15 +214,21 @@ impl Dir {
     /// therefore if it is the kernel's own.
     pub(crate) fn held_list(&self, path: &'static str, names: &mut Names) -> Result<(), Errno> {
         let Some(held) = &self.held else { return self.list(path, names) };
-        let directory = match held.take(path) {
+        let (directory, stays) = match held.take(path) {
             Some(directory) => {
                 seek(&directory, SeekFrom::Start(0))?;
-                directory
+                (directory, true)
             }
-            None => self.directory(path.into())?,
+            None => {
+                let directory = self.directory(path.into())?;
+                let stays = is_kernels(&directory);
+                (directory, stays)
+            }
         };
-        read_names(&directory, true, names)?;
-        held.put(path, directory);
+        read_names(&directory, names)?;
+        if stays {
+            held.put(path, directory);
+        }
         Ok(())
     }
 
@@ -251,39 +252,24 @@ impl Dir {
     }
 }
 
-/// `is_kernels`: the directory is one of procfs or sysfs, which hand out as many entries as fit, so that it need not be
-/// asked again when there was room for more.
 #[inline(never)]
-fn read_names(directory: &OwnedFd, is_kernels: bool, names: &mut Names) -> Result<(), Errno> {
+fn read_names(directory: &OwnedFd, names: &mut Names) -> Result<(), Errno> {
     names.clear();
     let mut buffer = [const { MaybeUninit::uninit() }; 4096];
-    let full = buffer.len() - LONGEST_ENTRY;
     let mut entries = RawDir::new(directory, &mut buffer);
-    let mut used = 0;
     while let Some(entry) = entries.next() {
         let entry = entry?;
         let name = entry.file_name().to_bytes();
-        used += ENTRY + name.len();
         if !matches!(name, b"." | b"..") {
             if names.len() == MOST_NAMES {
                 break;
             }
             names.push(name);
         }
-        if entries.is_buffer_empty() {
-            if is_kernels && used < full {
-                break;
-            }
-            used = 0;
-        }
     }
     names.sort();
     Ok(())
 }
-
-/// What an entry takes besides its name, at most: `struct linux_dirent64` of getdents(2), padded to eight bytes.
-const ENTRY: usize = 19 + 1 + 7;
-const LONGEST_ENTRY: usize = ENTRY + 255;
 
 // One piece of code for all that is opened: collectors open files in a hundred places.
 #[inline(never)]
@@ -315,7 +301,7 @@ fn read_all(mut file: Lent<'_>, records: Records, into: &mut Bytes) -> Result<()
         into.add(length);
         // As long as there is more the kernel fills a page, but for less than a piece (`seq_read` of its fs/seq_file.c).
         // To tell that there is no more it would look through its tables again.
-        let is_short = records == Records::Short && file.is_kernels() && length < room.min(SHORT);
+        let is_short = records == Records::Short && file.stays() && length < room.min(SHORT);
         if length == 0 || is_short {
             return Ok(());
         }

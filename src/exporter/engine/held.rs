@@ -2,7 +2,7 @@
 //!
 //! Looking up and opening a file costs the kernel more than most of them take to be written, and `/proc/net/netstat` is
 //! written twice for who has just opened it: the kernel's buffer begins with a page, and is kept with the file when that
-//! was too small. The price is that buffer, some 4 KiB of the kernel's memory for each file.
+//! was too small. The price is that buffer, a page of the kernel's memory for most files, more for a few.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -16,6 +16,9 @@ use super::dir::Dir;
 
 /// Who may have fewer files open than this needs them for its connections.
 const ENOUGH_DESCRIPTORS: u64 = 256;
+
+/// Room for as many as there are, so that one that appears later takes no memory.
+const MOST: usize = 64;
 
 /// What the kernel makes when it boots, and never later.
 const FROM_BOOT: [&str; 5] =
@@ -32,7 +35,10 @@ impl Held {
     /// None if this directory is not the kernel's own: elsewhere a file may be replaced by another of its name.
     pub(super) fn of(directory: impl AsFd) -> Option<Self> {
         let descriptors = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
-        (is_kernels(directory) && descriptors >= ENOUGH_DESCRIPTORS).then(Self::default)
+        (is_kernels(directory) && descriptors >= ENOUGH_DESCRIPTORS).then(|| Self {
+            files: Mutex::new(Vec::with_capacity(MOST)),
+            absent: Mutex::new(Vec::with_capacity(FROM_BOOT.len())),
+        })
     }
 
     pub(super) fn take(&self, path: &str) -> Option<OwnedFd> {
@@ -49,22 +55,21 @@ impl Held {
         }
     }
 
-    pub(super) fn lacks(&self, path: &'static str) -> bool {
-        lock(&self.absent).contains(&path)
-    }
-
     /// Opens something, unless it is one of those that have never been there.
     pub(super) fn open<T>(
         &self,
         path: &'static str,
         open: impl FnOnce() -> Result<T, Errno>,
     ) -> Result<T, Errno> {
-        if self.lacks(path) {
+        if lock(&self.absent).contains(&path) {
             return Err(Errno::NOENT);
         }
         let opened = open();
         if matches!(opened, Err(Errno::NOENT)) && FROM_BOOT.contains(&path) {
-            lock(&self.absent).push(path);
+            let mut absent = lock(&self.absent);
+            if !absent.contains(&path) {
+                absent.push(path);
+            }
         }
         opened
     }
@@ -74,7 +79,8 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn is_kernels(file: impl AsFd) -> bool {
+/// Whether it is of procfs or sysfs: another file system may be mounted over a single file.
+pub(super) fn is_kernels(file: impl AsFd) -> bool {
     fstatfs(file).is_ok_and(|system| matches!(system.f_type, PROC_SUPER_MAGIC | SYSFS_MAGIC))
 }
 
@@ -113,6 +119,9 @@ impl<'a> Lent<'a> {
             Some(file) => (file, false),
             None => (held.open(path, || dir.file(path))?, true),
         };
+        if is_new && !is_kernels(&file) {
+            return Ok(Self::once(file));
+        }
         Ok(Self { file: Some(file), home: Some(Home { dir, held, path, at: 0, is_new, failed: false }) })
     }
 
@@ -134,11 +143,10 @@ impl<'a> Lent<'a> {
                 Err(Errno::INTR) => {}
                 // Its module may have been loaded again since, and the file with it.
                 Err(_) if !home.is_new && home.at == 0 => {
-                    home.is_new = true;
-                    home.failed = true;
+                    let (dir, held, path) = (home.dir, home.held, home.path);
+                    // The old one goes first.
                     self.file = None;
-                    self.file = Some(home.dir.file(home.path)?);
-                    home.failed = false;
+                    *self = Self::from(dir, held, path)?;
                 }
                 Err(errno) => {
                     home.failed = true;
@@ -148,8 +156,8 @@ impl<'a> Lent<'a> {
         }
     }
 
-    /// Whether this is a file of the kernel's own.
-    pub(super) fn is_kernels(&self) -> bool {
+    /// Whether it is the kernel's own, which stays open.
+    pub(super) fn stays(&self) -> bool {
         self.home.is_some()
     }
 }
@@ -157,8 +165,7 @@ impl<'a> Lent<'a> {
 impl Drop for Lent<'_> {
     fn drop(&mut self) {
         let (Some(file), Some(home)) = (self.file.take(), &self.home) else { return };
-        // Another file system may be mounted over a single file.
-        if !home.failed && (!home.is_new || is_kernels(&file)) {
+        if !home.failed {
             home.held.put(home.path, file);
         }
     }
@@ -271,7 +278,7 @@ mod tests {
         ] {
             looks.set(0);
             assert_eq!((look(path, outcome), look(path, outcome)), (outcome, outcome));
-            assert_eq!((looks.get(), held.lacks(path)), (expected, expected == 1), "{path}");
+            assert_eq!(looks.get(), expected, "{path}");
         }
     }
 }

@@ -167,7 +167,8 @@ impl Staff {
             let Some((question, path)) = &work.left else { continue };
             for at in 0..batch.jobs.len() {
                 let Some(job) = batch.jobs.get(at) else { continue };
-                if job.question == *question && batch.path(job) == path {
+                let is_open = matches!(job.state, State::Open);
+                if is_open && job.question == *question && batch.path(job) == path {
                     batch.set(at, State::TimedOut);
                 }
             }
@@ -417,6 +418,14 @@ mod tests {
         ask(&mut batch);
         assert!(matches!(batch.answer(1), Answer::TimedOut));
         assert_eq!(lock(&machine.patience.staff.desks).all.len(), 2);
+        // An answer that there is stays.
+        batch.clear();
+        batch.ask(Question::Hang, "fifo");
+        batch.set(0, State::Failed(Errno::NOENT));
+        batch.ask(Question::Sysfs, "good");
+        machine.patience.ask(&mut batch, NEVER);
+        assert!(matches!(batch.answer(0), Answer::Failed(Errno::NOENT)));
+        assert_eq!(batch.text(1), Some(&b"1"[..]));
         // It is not asked again, by nobody.
         thread::scope(|scope| {
             for _ in 0..4 {

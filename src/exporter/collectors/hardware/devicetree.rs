@@ -34,7 +34,7 @@ struct Devicetree {
     board: OnceLock<[String; 3]>,
 }
 
-pub(super) const SYSFS: &str = "firmware/devicetree/base";
+const SYSFS: &str = "firmware/devicetree/base";
 const PROCFS: &str = "device-tree";
 
 /// The longest text that is shown. A board has some four compatible names of 31 characters at most.

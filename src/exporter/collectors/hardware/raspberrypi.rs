@@ -7,7 +7,6 @@
 
 use crate::exporter::engine::path::pieces;
 
-use super::devicetree;
 use crate::exporter::cli::flags::{Flag, Kind as FlagKind};
 use crate::exporter::engine::machine::Machine;
 use crate::exporter::engine::names::Names;
@@ -49,10 +48,6 @@ const REASONS: [(u64, &str); 4] =
 impl Source for RaspberryPi {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { names, batch, .. } = scratch;
-        // The firmware is described there.
-        if machine.sysfs.lacks(devicetree::SYSFS) {
-            return Err(Problem::NoData("this board has no device tree"));
-        }
         batch.clear();
         if machine.sysfs.list(DRIVER, names).is_err() {
             names.clear();

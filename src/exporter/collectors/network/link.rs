@@ -23,6 +23,7 @@ const INDEX: usize = 4;
 const IFF: usize = 8;
 
 const IFF_UP: u32 = 1;
+const IFF_LOOPBACK: u32 = 1 << 3;
 const IFF_DORMANT: u32 = 1 << 17;
 
 pub(super) const ADDRESS: u16 = 1;
@@ -82,7 +83,7 @@ impl<'a> Link<'a> {
     }
 
     pub(super) fn number(self, number: Number) -> Option<i64> {
-        let is_up = self.word(IFF)? & IFF_UP != 0;
+        let is_up = self.is_up();
         Some(match number {
             Number::File => return None,
             Number::Type => u16_at(self.0, TYPE)?.into(),
@@ -114,6 +115,15 @@ impl<'a> Link<'a> {
             [b"unknown", b"notpresent", b"down", b"lowerlayerdown", b"testing", b"dormant", b"up"];
         let state = self.number(Number::Byte(OPERSTATE)).and_then(|state| usize::try_from(state).ok());
         state.and_then(|state| STATES.get(state)).copied().unwrap_or_default()
+    }
+
+    /// Whether somebody has set it up.
+    pub(super) fn is_up(self) -> bool {
+        self.word(IFF).is_some_and(|flags| flags & IFF_UP != 0)
+    }
+
+    pub(super) fn is_loopback(self) -> bool {
+        self.word(IFF).is_some_and(|flags| flags & IFF_LOOPBACK != 0)
     }
 
     pub(super) fn name(self) -> &'a [u8] {

@@ -93,7 +93,7 @@ pub(crate) struct Batch {
 pub(super) struct Job {
     pub(super) question: Question,
     path: Range<usize>,
-    state: State,
+    pub(super) state: State,
 }
 
 #[derive(Debug)]

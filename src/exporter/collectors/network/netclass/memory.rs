@@ -1,8 +1,10 @@
 //! What the files of network devices held when they were read last. It is believed as long as rtnetlink tells the same
-//! of the device: then nothing has happened to it, and its files need not be opened again. So that nothing is believed
-//! for ever, each scrape reads one file all the same, another one each time.
+//! of the device: then hardly anything can have happened to it, and its files need not be opened again. So that nothing is
+//! believed for ever, each look reads one file all the same, another one each time.
 
 use std::vec::Vec;
+
+use rustix::io::Errno;
 
 use super::attributes::{DUPLEX, FILES, FLAGS, NUMBERS, QUESTIONS, SPEED, among_files, only_in_file};
 use crate::exporter::collectors::network::link::Link;
@@ -14,7 +16,7 @@ use crate::exporter::engine::seen::mark;
 #[derive(Debug, Default)]
 pub(super) struct Memory {
     devices: Vec<Device>,
-    /// Counts the scrapes: which file is read although it is remembered.
+    /// Counts the looks: which file is read although it is remembered.
     turn: usize,
 }
 
@@ -83,7 +85,12 @@ impl Memory {
         device.link = mark;
         for (place, file) in (0..QUESTIONS).filter(|place| only_in_file(*place)).zip(&mut device.files) {
             *file = match answer(place) {
-                Some(Answer::Failed(_)) => File::Unreadable,
+                // Others, as a want of descriptors, say nothing of the device.
+                Some(Answer::Failed(Errno::INVAL | Errno::NOENT | Errno::OPNOTSUPP))
+                    if stays_unreadable(place, link) =>
+                {
+                    File::Unreadable
+                }
                 Some(Answer::Text(text)) if lasts(place, link) => File::of(text),
                 _ => File::Unknown,
             };
@@ -109,6 +116,17 @@ fn lasts(place: usize, link: Link<'_>) -> bool {
         Some(_) => true,
         None => place != NUMBERS.len() + DUPLEX,
     }
+}
+
+/// Whether a file that cannot be read stays so as long as rtnetlink tells the same. What a driver tells of the link cannot
+/// be read of a device that is down, nor of the loopback, which has no such driver; but neither while a driver starts its
+/// device anew, and that may be over soon.
+fn stays_unreadable(place: usize, link: Link<'_>) -> bool {
+    let is_of_link = match NUMBERS.get(place) {
+        Some(attribute) => attribute.file == SPEED,
+        None => true,
+    };
+    !is_of_link || !link.is_up() || link.is_loopback()
 }
 
 /// A mark of what rtnetlink tells of the device, but for counters of traffic.
@@ -164,8 +182,16 @@ mod tests {
         assert_eq!(known(&mut memory, text, 1, &[ALL]), [true, true, true, true, false, false]);
         assert_eq!(known(&mut memory, Answer::Text(&[b'1'; LONGEST + 1]), 1, &[ALL]), [false; FILES]);
         assert_eq!(known(&mut memory, Answer::TimedOut, 1, &[ALL]), [false; FILES]);
-        let none = Answer::Failed(rustix::io::Errno::INVAL);
-        assert_eq!(known(&mut memory, none, 1, &[]), [true; FILES]);
+        let none = Answer::Failed(Errno::INVAL);
+        assert_eq!(known(&mut memory, none, 1, &[]), [true, true, true, true, false, false]);
+        // Down, and the loopback.
+        for flags in [0, 9] {
+            assert_eq!(known(&mut memory, none, flags, &[]), [true; FILES]);
+        }
+        for passing in [Errno::MFILE, Errno::NOMEM] {
+            assert_eq!(known(&mut memory, Answer::Failed(passing), 0, &[]), [false; FILES]);
+        }
+        known(&mut memory, none, 1, &[]);
         let told = answer(&[(b"a\0", 1, &[])]);
         let link = mark_of(Link::all(&told).next().unwrap());
         assert_eq!(memory.recall(0, 0, link), Some(None));
@@ -202,9 +228,9 @@ mod tests {
         let all = names(&[b"a", b"b", b"c"]);
         memory.turn(&all);
         for (device, name) in [&b"a\0"[..], b"b\0", b"c\0"].into_iter().enumerate() {
-            let told = answer(&[(name, 1, &[])]);
+            let told = answer(&[(name, 0, &[])]);
             let link = Link::all(&told).next().unwrap();
-            memory.learn(device, link, mark_of(link), |_| Some(Answer::Failed(rustix::io::Errno::INVAL)));
+            memory.learn(device, link, mark_of(link), |_| Some(Answer::Failed(Errno::INVAL)));
         }
         let mut due = Vec::new();
         for _ in 0..3 * FILES {

@@ -102,7 +102,8 @@ const NOW: &str = "node_disk_io_now";
 impl Source for Diskstats {
     fn collect(&self, machine: &Machine, scratch: &mut Scratch, page: &mut Page<'_>) -> Result<(), Problem> {
         let Scratch { file, other, numbers, rows, .. } = scratch;
-        let text = machine.procfs.held_short(FILE, file)?;
+        // A disk and its partitions are one piece, which may be long.
+        let text = machine.procfs.held_whole(FILE, file)?;
         numbers.clear();
         for (place, line) in places(text) {
             self.keep(line, place as u64, numbers);
