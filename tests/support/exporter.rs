@@ -44,12 +44,17 @@ impl Exporter {
 
     /// The same under another program, which is given with its arguments.
     pub(crate) fn start_under(tree: &Tree, arguments: &[&str], under: &[&str]) -> Self {
+        let paths = ["--path.procfs=proc", "--path.sysfs=sys", "--path.rootfs=root", "--path.udev.data=udev"];
+        Self::start_at(tree, &[&paths, arguments].concat(), under)
+    }
+
+    /// The same looking elsewhere, as its arguments say.
+    pub(crate) fn start_at(tree: &Tree, arguments: &[&str], under: &[&str]) -> Self {
         let (socket, log) = (tree.path("socket"), tree.path("log"));
         let _ = fs::remove_file(&socket);
         let line = [under, &[env!("CARGO_BIN_EXE_scrapeport")]].concat();
         let child = Command::new(line[0])
             .args(&line[1..])
-            .args(["--path.procfs=proc", "--path.sysfs=sys", "--path.rootfs=root", "--path.udev.data=udev"])
             .args(["--web.listen-address=unix:socket", "--log.level=debug"])
             .args(arguments)
             .current_dir(tree.path(""))
