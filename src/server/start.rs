@@ -182,7 +182,8 @@ fn start_threads(shared: &Arc<Shared>, stack: usize) -> Result<JoinHandle<()>, E
         match spawned {
             Ok(worker) => {
                 workers.push(worker);
-                // Who waits already is answered before the rest of the threads are made.
+                // On one processor whoever wants to be answered, and the thread that answers, come before the rest of the
+                // threads are made. Where others want it too, each of these is a turn of theirs: a millisecond or so.
                 thread::yield_now();
             }
             Err(error) => {
