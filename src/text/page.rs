@@ -71,9 +71,11 @@ impl<'a> Name<'a> {
     /// The same as [`Name::parse`] for a name found at run time.
     pub(crate) fn found(declared: &'a str, kind: Kind) -> Self {
         let classic = name::is_classic_metric_now(declared);
-        let base = declared.strip_suffix(kind.suffix()).filter(|base| !base.is_empty());
-        match base {
-            Some(base) => Self { base, suffix: kind.suffix(), classic },
+        let suffix = kind.suffix();
+        // Most kinds have none.
+        let base = if suffix.is_empty() { None } else { declared.strip_suffix(suffix) };
+        match base.filter(|base| !base.is_empty()) {
+            Some(base) => Self { base, suffix, classic },
             None => Self { base: declared, suffix: "", classic },
         }
     }
