@@ -8,7 +8,7 @@ const HIGH: u64 = ONES << 7;
 type Bytes = u64;
 
 /// The place of the first of these bytes.
-#[cfg_attr(not(feature = "exporter"), allow(dead_code))]
+#[cfg(any(feature = "exporter", test))]
 pub(crate) fn find(text: &[u8], wanted: u8) -> Option<usize> {
     let mut words = text.chunks_exact(8);
     for (number, word) in words.by_ref().enumerate() {

@@ -148,10 +148,8 @@ impl Dir {
     }
 
     /// The beginning of a file that stays open, as [`Dir::piece`].
-    #[inline(never)]
     pub(crate) fn held_piece<'b>(&self, path: &'static str, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
-        let length = self.held(path)?.read(into)?;
-        Ok(into.get(..length).unwrap_or_default())
+        read_once(self.held(path)?, into)
     }
 
     /// A line or a number of a file that stays open, without white space at its ends.
@@ -169,7 +167,7 @@ impl Dir {
         path: impl Into<Path<'a>>,
         into: &'b mut Attribute,
     ) -> Result<&'b [u8], Errno> {
-        self.read_once(path.into(), into).map(trim)
+        self.piece(path, into).map(trim)
     }
 
     /// The beginning of a file: one read(2) of as many bytes as there is room for. Enough for what the kernel makes in
@@ -179,13 +177,7 @@ impl Dir {
         path: impl Into<Path<'a>>,
         into: &'b mut [u8],
     ) -> Result<&'b [u8], Errno> {
-        self.read_once(path.into(), into)
-    }
-
-    #[inline(never)]
-    fn read_once<'b>(&self, path: Path<'_>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
-        let length = self.once(path)?.read(into)?;
-        Ok(into.get(..length).unwrap_or_default())
+        read_once(self.once(path.into())?, into)
     }
 
     /// An attribute that is a number without sign.
@@ -309,6 +301,12 @@ fn read_all(mut file: Lent<'_>, records: Records, into: &mut Bytes) -> Result<()
             return Err(Errno::FBIG);
         }
     }
+}
+
+#[inline(never)]
+fn read_once<'b>(mut file: Lent<'_>, into: &'b mut [u8]) -> Result<&'b [u8], Errno> {
+    let length = file.read(into)?;
+    Ok(into.get(..length).unwrap_or_default())
 }
 
 /// What a buffer grows by at least. Most files of procfs come in pieces of a page.

@@ -11,7 +11,8 @@ use crate::exporter::engine::path::pieces;
 use crate::exporter::engine::scratch::Scratch;
 use crate::text::{Kind, Page};
 
-const ROOT: &[u8] = b"devices/system/cpu/";
+const ROOT: &[u8] = CPUS.as_bytes();
+const CPUS: &str = "devices/system/cpu/";
 
 /// What is kept of the topology.
 #[derive(Debug, Default)]
@@ -33,7 +34,7 @@ impl Fixed {
     fn read(machine: &Machine, Scratch { other, names, .. }: &mut Scratch) -> Self {
         let has = |cpu: &[u8], file: &[u8]| machine.sysfs.look_for(pieces(&[ROOT, cpu, b"/", file])).is_ok();
         let isolated = machine.sysfs.whole(pieces(&[ROOT, b"isolated"]), other);
-        let listed = machine.sysfs.list(ROOT, names);
+        let listed = machine.sysfs.held_list(CPUS, names);
         Self {
             can_go: has(b"cpu0", b"online"),
             throttles: listed.is_ok()
@@ -67,7 +68,7 @@ impl Topology {
             return;
         }
         let online = machine.sysfs.whole(pieces(&[ROOT, b"online"]), &mut scratch.other).unwrap_or_default();
-        if machine.sysfs.list(ROOT, &mut scratch.names).is_err() {
+        if machine.sysfs.held_list(CPUS, &mut scratch.names).is_err() {
             return;
         }
         let cpus = || scratch.names.iter().filter_map(number);

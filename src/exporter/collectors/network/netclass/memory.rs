@@ -6,7 +6,7 @@ use std::vec::Vec;
 
 use rustix::io::Errno;
 
-use super::attributes::{DUPLEX, FILES, FLAGS, NUMBERS, QUESTIONS, SPEED, among_files, only_in_file};
+use super::attributes::{FILES, FLAGS, NUMBERS, QUESTIONS, SPEED, among_files, only_in_file};
 use crate::exporter::collectors::network::link::Link;
 use crate::exporter::engine::names::Names;
 use crate::exporter::engine::patience::Answer;
@@ -107,26 +107,23 @@ impl File {
     }
 }
 
+/// Whether a driver tells it of the link: speed and duplex, of what is in files alone.
+fn is_of_link(place: usize) -> bool {
+    NUMBERS.get(place).is_none_or(|attribute| attribute.file == SPEED)
+}
+
 /// Whether a file holds the same as long as rtnetlink tells the same. What a driver tells of the link does not; and of
 /// the flags rtnetlink tells all only since Linux 6.0.
 fn lasts(place: usize, link: Link<'_>) -> bool {
-    match NUMBERS.get(place).map(|attribute| attribute.file) {
-        Some(SPEED) => false,
-        Some(FLAGS) => link.attribute(ALL_MULTICAST).is_some(),
-        Some(_) => true,
-        None => place != NUMBERS.len() + DUPLEX,
-    }
+    let is_flags = NUMBERS.get(place).is_some_and(|attribute| attribute.file == FLAGS);
+    !is_of_link(place) && (!is_flags || link.attribute(ALL_MULTICAST).is_some())
 }
 
 /// Whether a file that cannot be read stays so as long as rtnetlink tells the same. What a driver tells of the link cannot
 /// be read of a device that is down, nor of the loopback, which has no such driver; but neither while a driver starts its
 /// device anew, and that may be over soon.
 fn stays_unreadable(place: usize, link: Link<'_>) -> bool {
-    let is_of_link = match NUMBERS.get(place) {
-        Some(attribute) => attribute.file == SPEED,
-        None => true,
-    };
-    !is_of_link || !link.is_up() || link.is_loopback()
+    !is_of_link(place) || !link.is_up() || link.is_loopback()
 }
 
 /// A mark of what rtnetlink tells of the device, but for counters of traffic.

@@ -177,7 +177,10 @@ impl Netclass {
             batch.ask(Question::Netlink(Peer::Route), link::request());
         }
         let mut memory = self.memory();
-        memory.turn(names);
+        // What is not compared with rtnetlink is neither remembered nor recalled.
+        if asked != Asked::Files {
+            memory.turn(names);
+        }
         for ((device, name), row) in names.iter().enumerate().zip(rows.chunks_exact_mut(ROW)) {
             for (place, number) in row.iter_mut().take(QUESTIONS).enumerate() {
                 if asked.has_file(place) && !(asked == Asked::Told && memory.has(device, place)) {
